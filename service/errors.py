@@ -1,0 +1,86 @@
+"""What can be wrong, each with the HTTP status and the code that a client sees."""
+
+
+class ServiceError(Exception):
+    """Anything this service refuses, as one plain sentence. Never raised itself."""
+
+    status = 500
+    code = "internal_error"
+
+
+class SettingsError(ServiceError):
+    """A setting is wrong or unknown: the service does not start."""
+
+    code = "wrong_setting"
+
+
+class ModelError(ServiceError):
+    """No version of the model can be served: none is there, or it is damaged, or its runtime is missing."""
+
+    status = 503
+    code = "no_model"
+
+
+class MalformedRequest(ServiceError):
+    """The request is not put together as it should be."""
+
+    status = 400
+    code = "malformed_request"
+
+
+class NoImage(MalformedRequest):
+    """The request holds no picture."""
+
+    code = "no_image"
+
+
+class SeveralImages(MalformedRequest):
+    """The request holds several pictures where one is read."""
+
+    code = "several_images"
+
+
+class EmptyImage(MalformedRequest):
+    """The picture has no bytes."""
+
+    code = "empty_image"
+
+
+class InvalidJSON(MalformedRequest):
+    """The body is not the JSON it should be."""
+
+    code = "invalid_json"
+
+
+class InvalidBase64(MalformedRequest):
+    """A text that should be base64, or a data: URL of it, isn't."""
+
+    code = "invalid_base64"
+
+
+class TooLarge(ServiceError):
+    """The upload is over a limit: in bytes, pixels, frames or files."""
+
+    status = 413
+    code = "too_large"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The request's Content-Type is none that is read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class UnreadableImage(ServiceError):
+    """The bytes are not a picture, or not one of a format that is read, or a damaged one."""
+
+    status = 415
+    code = "unreadable_image"
+
+
+class WrongImageSize(ServiceError):
+    """The picture is not 28x28, and the request forbids to prepare it."""
+
+    status = 422
+    code = "wrong_image_size"

@@ -1,0 +1,123 @@
+"""Uploaded bytes into grayscale pictures: formats, limits, orientation and transparency."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from service.errors import EmptyImage, ServiceError, TooLarge, UnreadableImage
+
+# Recognised by content. Pillow knows some forty formats more, several of which run other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+
+# A JPEG is decoded at the smallest of its scales (1, 1/2, 1/4, 1/8) that is still at least this large.
+JPEG_SIDE = 512
+
+
+def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
+    """Decode a picture file, its first frame, to grayscale uint8 (height, width), upright.
+
+    Raises:
+        EmptyImage: there are no bytes.
+        UnreadableImage: the bytes are not of one of `FORMATS`, or are damaged.
+        TooLarge: the picture has more pixels, or the file more frames, than allowed.
+
+    """
+    if not data:
+        raise EmptyImage("The file is empty.")
+    with _open(data) as image:
+        try:
+            _check_limits(image, data, max_pixels, max_frames)
+            image.draft("L", (JPEG_SIDE, JPEG_SIDE))
+            return _grayscale(_upright(image))
+        except ServiceError:
+            raise
+        # Pillow's decoders raise nearly anything for damaged files: OSError, SyntaxError, struct.error, ...
+        except Exception as error:
+            raise UnreadableImage(f"The {image.format} file is damaged or cut short.") from error
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise TooLarge("The picture has too many pixels.") from error
+    except Exception as error:
+        known = ", ".join(FORMATS)
+        raise UnreadableImage(f"This is not a picture in a format that is read ({known}).") from error
+
+
+def _check_limits(image: Image.Image, data: bytes, max_pixels: int, max_frames: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise TooLarge(f"The picture has {image.width}x{image.height} pixels; at most {max_pixels} are read.")
+    if _has_more_frames(image, data, max_frames):
+        raise TooLarge(f"The file has more than {max_frames} frames.")
+
+
+def _has_more_frames(image: Image.Image, data: bytes, limit: int) -> bool:
+    # Asked for n_frames, Pillow walks a whole GIF or TIFF, which for a hostile one takes minutes.
+    if image.format == "GIF":
+        return _gif_has_more_frames(data, limit)
+    if image.format == "TIFF":
+        return _tiff_has_more_frames(data, limit)
+    return getattr(image, "n_frames", 1) > limit
+
+
+def _tiff_has_more_frames(data: bytes, limit: int) -> bool:
+    with _open(data) as image:
+        try:
+            image.seek(limit)
+        except EOFError:
+            return False
+    return True
+
+
+def _gif_has_more_frames(data: bytes, limit: int) -> bool:
+    """Walk the blocks of a GIF without decoding them (GIF89a specification, appendix B)."""
+    frames, position = 0, 13 + _gif_table_size(data[10])
+    while frames <= limit and data[position : position + 1] in (b"!", b","):
+        if data[position] == ord(","):
+            frames += 1
+            position += 11 + _gif_table_size(data[position + 9])
+        else:
+            position += 2
+        while size := data[position]:
+            position += 1 + size
+        position += 1
+    return frames > limit
+
+
+def _gif_table_size(flags: int) -> int:
+    return 6 << (flags & 7) if flags & 0x80 else 0
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        image.load()  # EXIF that can't be read is no reason to refuse pixels that can
+        return image
+
+
+def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith(("I", "F")):
+        return _reduce_depth(np.asarray(image), full_scale=65535 if ";16" in image.mode else None)
+    if image.has_transparency_data:
+        return _flatten(image)
+    return np.asarray(image.convert("L"))
+
+
+def _reduce_depth(values: NDArray[np.generic], full_scale: float | None) -> NDArray[np.uint8]:
+    """Bring 16 and 32-bit values to uint8; those without a known full scale by their largest."""
+    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0)
+    return np.rint(finite * (255 / (full_scale or finite.max() or 1))).astype(np.uint8)
+
+
+def _flatten(image: Image.Image) -> NDArray[np.uint8]:
+    """Lay ink on transparency onto white, or onto black where the ink itself is light."""
+    gray, alpha = (np.asarray(band, np.float32) for band in image.convert("LA").split())
+    opaque = alpha.sum()
+    ink = (gray * alpha).sum() / opaque if opaque else 0
+    paper = 0 if ink > 127 else 255
+    return np.rint(paper + (gray - paper) * (alpha / 255)).astype(np.uint8)

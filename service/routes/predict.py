@@ -1,0 +1,48 @@
+"""POST /predict and /predict/batch: pictures in, the probability of each digit out."""
+
+from typing import cast, get_args
+
+import flask
+import numpy as np
+from flask import Blueprint, request
+from numpy.typing import NDArray
+
+from service.errors import MalformedRequest, ServiceError
+from service.predictor import Prediction, Preparation
+from service.routes import Failure, json_response, predictor
+from service.routes.uploads import read_image, read_images
+
+routes = Blueprint("predict", __name__)
+
+
+@routes.post("/predict")
+def predict() -> flask.Response:
+    """Predict the one picture of the request."""
+    vector = predictor().prepare(read_image(request), _preparation())
+    return json_response(predictor().predict([vector])[0])
+
+
+@routes.post("/predict/batch")
+def predict_batch() -> flask.Response:
+    """Predict every file of the request, in the order sent; a bad one has its error in its place."""
+    preparation = _preparation()
+    prepared = [_prepare(data, preparation) for data in read_images(request)]
+    predictions = iter(predictor().predict([item for item in prepared if not isinstance(item, Failure)]))
+    answers: list[Prediction | Failure] = [
+        item if isinstance(item, Failure) else next(predictions) for item in prepared
+    ]
+    return json_response({"predictions": answers, "model": predictor().model_name})
+
+
+def _prepare(data: bytes, preparation: Preparation) -> NDArray[np.float32] | Failure:
+    try:
+        return predictor().prepare(data, preparation)
+    except ServiceError as error:
+        return Failure.of(error)
+
+
+def _preparation() -> Preparation:
+    wanted = request.args.get("prepare", "auto")
+    if wanted not in get_args(Preparation):
+        raise MalformedRequest(f"prepare is {wanted!r}: it is auto or none.")
+    return cast(Preparation, wanted)

@@ -1,0 +1,131 @@
+"""The picture files in a request: multipart, raw, or base64 in JSON."""
+
+import base64
+import binascii
+import io
+from typing import IO
+from urllib.parse import unquote_to_bytes
+
+import flask
+import msgspec
+from werkzeug.exceptions import HTTPException
+
+from service.errors import (
+    InvalidBase64,
+    InvalidJSON,
+    MalformedRequest,
+    NoImage,
+    SeveralImages,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+
+class Request(flask.Request):
+    """A request whose files stay in memory: they are within its size limit, and the disk may be read-only."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return io.BytesIO()
+
+
+class ImageInJSON(msgspec.Struct):
+    """The JSON body of a request: a picture file in base64, or a data: URL of it."""
+
+    image: str | None = None
+
+
+def read_image(request: flask.Request) -> bytes:
+    """Take the one picture file out of a request.
+
+    Raises:
+        ServiceError: NoImage, SeveralImages, InvalidJSON, InvalidBase64, UnsupportedMediaType, TooLarge
+            or MalformedRequest.
+
+    """
+    kind = request.mimetype
+    if kind == "multipart/form-data":
+        return _only(read_images(request))
+    if kind == "application/json":
+        return _decode_json(_read_body(request))
+    if kind in ("", "application/octet-stream") or kind.startswith("image/"):
+        return _read_body(request)
+    raise UnsupportedMediaType(
+        f"The Content-Type is {kind}: send a picture as multipart/form-data, as image/* or "
+        "application/octet-stream, or in application/json."
+    )
+
+
+def read_images(request: flask.Request) -> list[bytes]:
+    """Take all picture files out of a multipart request, in the order sent.
+
+    Raises:
+        ServiceError: NoImage, UnsupportedMediaType, TooLarge or MalformedRequest.
+
+    """
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType("Send the pictures as the files of a multipart/form-data request.")
+    try:
+        parts = [(file.filename, file.read()) for _, file in request.files.items(multi=True)]
+    except Exception as error:
+        raise _unreadable(request, error) from error
+    files = [data for name, data in parts if name or data]  # a form's empty file field has neither
+    if not files:
+        raise NoImage("The request has no file: send a picture in a field such as image.")
+    return files
+
+
+def _only(files: list[bytes]) -> bytes:
+    if len(files) > 1:
+        raise SeveralImages(f"The request has {len(files)} files: send one, or POST them to /predict/batch.")
+    return files[0]
+
+
+def _read_body(request: flask.Request) -> bytes:
+    try:
+        body = request.get_data(cache=False)
+    except Exception as error:
+        raise _unreadable(request, error) from error
+    if not body:
+        raise NoImage("The request has no body: send a picture.")
+    return body
+
+
+def _unreadable(request: flask.Request, error: Exception) -> Exception:
+    # Besides werkzeug's own, these are the server's errors of a broken body, each server's own class.
+    if isinstance(error, HTTPException) and error.code == TooLarge.status:
+        return TooLarge(f"The request is too large: at most {request.max_content_length} bytes are read.")
+    return MalformedRequest("The request's body is broken or was cut short.")
+
+
+def _decode_json(body: bytes) -> bytes:
+    try:
+        image = msgspec.json.decode(body, type=ImageInJSON).image
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJSON(f"The body is not JSON of the form {{\"image\": \"<base64>\"}}: {error}.") from error
+    if image is None:
+        raise NoImage('The JSON has no "image".')
+    return decode_base64(image)
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64, with or without line breaks, or a data: URL.
+
+    Raises:
+        InvalidBase64: it is neither.
+
+    """
+    header, comma, data = text.partition(",") if text[:5].lower() == "data:" else ("", ",", text)
+    if not comma:
+        raise InvalidBase64("The data: URL has no comma.")
+    if header and not header.lower().endswith(";base64"):
+        return unquote_to_bytes(data)
+    try:
+        return base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidBase64(f"The image is not base64: {error}.") from error

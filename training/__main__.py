@@ -1,0 +1,83 @@
+"""The command line: `python -m training`.
+
+TensorFlow takes seconds to import, so what needs it is imported where it is used.
+"""
+
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training import data
+from training.errors import TrainingError
+
+SOURCE = click.option(
+    "--data", "source", metavar="SOURCE",
+    help="An .npz file, a folder of the four IDX files, or keras. [default: the MNIST of this package]",
+)  # fmt: skip
+
+
+@click.group(invoke_without_command=True)
+@click.option("--recipe", type=click.Choice(["dense"]), default="dense", show_default=True, help="The network.")
+@click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True,
+              help="Folder of models: the next version is written to its folder mnist.")  # fmt: skip
+@SOURCE
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+              help="Of the weights and the order of the images.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
+@click.option("--batch-size", type=click.IntRange(1), help="[default: the recipe's]")
+@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adagrad", "rmsprop", "adam"]),
+              help="[default: the recipe's]")  # fmt: skip
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: the optimizer's]")
+@click.pass_context
+def main(
+    context: click.Context, recipe: str, models: Path, source: str | None, seed: int, **overrides: Any
+) -> None:
+    """Fit a network on MNIST and export it as the next version of the model."""
+    if context.invoked_subcommand is None:
+        train(recipe, models, source, seed, overrides)
+
+
+def train(name: str, models: Path, source: str | None, seed: int, overrides: dict[str, Any]) -> None:
+    """Fit the recipe, with the settings that override its own, and export the result."""
+    dataset = data.load(source)
+    from training.export import export
+    from training.fit import fit
+    from training.recipes import RECIPES
+
+    recipe = replace(RECIPES[name], **{key: value for key, value in overrides.items() if value is not None})
+    settings = {key: value for key, value in asdict(recipe).items() if key != "build"}
+    model, history = fit(recipe, dataset, seed)
+    card = {"recipe": name, "settings": settings, "seed": seed, "data": dataset.checksums(), "history": history}
+    version, metrics = export(model, models, dataset, card)
+    click.echo(f"Version {version.name} is in {version}: test accuracy {metrics['test_accuracy']:.4f}.")
+
+
+@main.command("data")
+@SOURCE
+@click.option("--samples", type=click.Path(path_type=Path, dir_okay=False), default="samples.png",
+              show_default=True, help="Picture file to draw samples to.")  # fmt: skip
+def show_data(source: str | None, samples: Path) -> None:
+    """Print rank, shape and dtype of each array, and draw a sheet of samples."""
+    dataset = data.load(source)
+    click.echo(data.describe(dataset))
+    data.draw_samples(dataset, samples)
+    click.echo(f"Samples of each digit are in {samples}.")
+
+
+def run() -> None:
+    """Run the command line; what goes wrong becomes one sentence and an exit code."""
+    try:
+        main(prog_name="python -m training")
+    except TrainingError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"Error: {error}.", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()
