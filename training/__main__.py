@@ -21,8 +21,8 @@ SOURCE = click.option(
 
 @click.group(invoke_without_command=True)
 @click.option("--recipe", type=click.Choice(["dense"]), default="dense", show_default=True, help="The network.")
-@click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True,
-              help="Folder of models: the next version is written to its folder mnist.")  # fmt: skip
+@click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True, envvar="MNIST_MODELS",
+              help="Folder of models: the next version is written to its folder mnist. [MNIST_MODELS]")  # fmt: skip
 @SOURCE
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="Of the weights and the order of the images.")  # fmt: skip

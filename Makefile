@@ -1,0 +1,43 @@
+# Each target makes what it needs in .venv, from nothing but Python 3.11 to 3.13.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: serve test train image lock clean
+
+serve: $(VENV)/.serving
+	$(RUN) -m service
+
+test: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(RUN) -m pytest
+
+train: $(VENV)/.training
+	$(RUN) -m training
+
+image:
+	docker build -t mnist-service .
+
+# What is installed here and in the images, with hashes. After a change of pyproject.toml: make lock
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet uv
+	for extra in serving training test; do \
+	    build/lock/bin/uv pip compile pyproject.toml $$([ $$extra = serving ] || echo --extra $$extra) \
+	        --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	        --no-header --no-annotate --quiet --output-file deploy/requirements-$$extra.txt; \
+	done
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: deploy/requirements-%.txt pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --require-hashes -r $<
+	$(RUN) -m pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build
