@@ -44,7 +44,8 @@ def _refuse(error: ServiceError) -> flask.Response:
 def _refuse_http(error: HTTPException) -> flask.Response:
     """Give an error of the framework, such as an unknown path, the form of ours."""
     code = error.name.lower().replace(" ", "_")
-    response = json_response(Failure(error.description or error.name, code), error.code or 500)
+    sentence = f"{flask.request.method} {flask.request.path}: {error.name.lower()}."
+    response = json_response(Failure(sentence, code), error.code or 500)
     response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
     return response
 

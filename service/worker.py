@@ -1,11 +1,18 @@
 """gunicorn's threaded worker, with the endings this service wants."""
 
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import msgspec
 from gunicorn import util
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
+
+BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b"
+)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -29,3 +36,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         while waiting != self.nr_conns:
             waiting = self.nr_conns
             self.accept(listener)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what is not HTTP with an error of the same form as all others, where gunicorn has HTML."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("Invalid request from %s: %s", addr[0] if addr else "a socket", exc)
+        body = msgspec.json.encode({"error": "The request is not valid HTTP.", "code": "malformed_request"})
+        with suppress(OSError):
+            util.write(client, BAD_REQUEST % (len(body), body))

@@ -3,6 +3,8 @@
 import base64
 import binascii
 import io
+import time
+from contextlib import suppress
 from typing import IO
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +21,8 @@ from service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+
+DISCARD_SECONDS = 2.0
 
 
 class Request(flask.Request):
@@ -99,8 +103,17 @@ def _read_body(request: flask.Request) -> bytes:
 def _unreadable(request: flask.Request, error: Exception) -> Exception:
     # Besides werkzeug's own, these are the server's errors of a broken body, each server's own class.
     if isinstance(error, HTTPException) and error.code == TooLarge.status:
+        _discard_body(request)
         return TooLarge(f"The request is too large: at most {request.max_content_length} bytes are read.")
     return MalformedRequest("The request's body is broken or was cut short.")
+
+
+def _discard_body(request: flask.Request) -> None:
+    """Read on for a while: a client still sending when the connection is closed never sees the answer."""
+    deadline = time.monotonic() + DISCARD_SECONDS
+    with suppress(Exception):
+        while time.monotonic() < deadline and request.environ["wsgi.input"].read(2**16):
+            pass
 
 
 def _decode_json(body: bytes) -> bytes:

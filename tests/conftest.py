@@ -1,0 +1,127 @@
+"""Real parts to test on: MNIST, the shipped model, and servers in processes of their own."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.settings import DEFAULT_MODELS
+from training import data
+
+ROOT = Path(__file__).parent.parent
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def multipart(*files: tuple[str, bytes], field: str = "image") -> tuple[bytes, dict[str, str]]:
+    parts = [
+        b'--limit\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\n\r\n%b\r\n'
+        % (field.encode(), name.encode(), content)
+        for name, content in files
+    ]
+    return b"".join(parts) + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
+
+
+@dataclass
+class Server:
+    """A running server: its process, where it listens, and what it has logged."""
+
+    process: subprocess.Popen[str]
+    port: int = 0
+    log: list[str] = field(default_factory=list)
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(self, method: str, path: str, *args: Any) -> tuple[int, Any]:
+        connection = self.connect()
+        connection.request(method, path, *args)
+        response = connection.getresponse()
+        assert response.headers["Content-Type"] == "application/json"
+        return response.status, json.loads(response.read())
+
+    def post(self, content: bytes, path: str = "/predict", kind: str = "image/png") -> tuple[int, Any]:
+        return self.ask("POST", path, content, {"Content-Type": kind})
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("MNIST_")}
+
+
+@contextmanager
+def serving(*options: str, command: tuple[str, ...] = ("-m", "service", "--port", "0")) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [sys.executable, *command, *options], cwd=ROOT, env=clean_environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    server, ready = Server(process), threading.Event()
+    threading.Thread(target=_follow, args=(server, ready), daemon=True).start()
+    try:
+        assert ready.wait(60), server.log
+        status, answer = server.ask("GET", "/readyz")
+        assert status == 200, answer
+        yield server
+    finally:
+        if process.poll() is None:
+            server.stop()
+
+
+def _follow(server: Server, ready: threading.Event) -> None:
+    assert server.process.stdout
+    for line in server.process.stdout:
+        server.log.append(line)
+        if found := re.search(r"Listening at: http://.*:(\d+)", line):
+            server.port = int(found[1])
+            ready.set()
+    ready.set()
+
+
+@pytest.fixture(scope="session")
+def mnist() -> data.Dataset:
+    return data.load()
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Path:
+    return DEFAULT_MODELS / "mnist" / "1"
+
+
+@pytest.fixture(scope="session", params=["litert", "tensorflow"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The real service on the shipped model, once with each runtime."""
+    with serving("--runtime", request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def run_training() -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "training", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=ROOT, env=clean_environment() | environment, capture_output=True, text=True
+        )
+
+    return run
