@@ -67,7 +67,7 @@ class TensorFlow:
         try:
             self._model = tf.saved_model.load(str(version))  # the signature alone doesn't keep its variables
             self._signature = self._model.signatures[SIGNATURE]
-        except (OSError, KeyError) as error:
+        except Exception as error:  # TensorFlow raises nearly anything for a damaged file
             raise ModelError(f"TensorFlow finds no signature {SIGNATURE} in {version}: {error}.") from error
         self._constant = tf.constant
         self._input = next(iter(self._signature.structured_input_signature[1]))

@@ -135,7 +135,7 @@ def _check_form(dataset: Dataset, source: str) -> None:
 def describe(dataset: Dataset) -> str:
     """Describe each array by its rank, shape and dtype, in a line each."""
     return "\n".join(
-        f"{name:8} rank {array.ndim}  shape {array.shape!s:16}  dtype {array.dtype}"
+        f"{name:8} rank {array.ndim}  shape {array.shape!s:15}  dtype {array.dtype}"
         for name, array in dataset.arrays().items()
     )
 

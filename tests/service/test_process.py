@@ -1,0 +1,89 @@
+"""The processes: stopping, draining and replacing workers."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import numpy as np
+
+from tests.conftest import Server, png, serving
+
+DIGIT = png(np.zeros((28, 28), np.uint8))
+HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
+
+
+def workers(server: Server) -> list[int]:
+    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in children.stdout.split()]
+
+
+def test_requests_in_flight_are_finished_when_told_to_stop() -> None:
+    with serving("--workers", "2", "--threads", "4") as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(8)]
+        for connection in connections:
+            connection.sendall(HEAD + DIGIT[:10])
+        time.sleep(0.5)
+        server.process.terminate()
+        time.sleep(0.5)
+        for connection in connections:
+            connection.sendall(DIGIT[10:])
+        assert [connection.recv(15) for connection in connections] == [b"HTTP/1.1 200 OK"] * 8
+        for connection in connections:
+            connection.close()
+        assert server.process.wait(30) == 0
+
+
+def test_under_load_no_connection_that_was_made_is_dropped_at_the_stop() -> None:
+    answers: list[bytes] = []
+
+    def post_until_refused(port: int) -> None:
+        while True:
+            try:
+                connection = socket.create_connection(("127.0.0.1", port), 30)
+            except ConnectionRefusedError:
+                return
+            with connection:
+                connection.sendall(HEAD.replace(b"Host: x", b"Host: x\r\nConnection: close") + DIGIT)
+                answers.append(connection.makefile("rb").read())
+
+    with serving("--workers", "2") as server:
+        clients = [threading.Thread(target=post_until_refused, args=(server.port,)) for _ in range(12)]
+        for client in clients:
+            client.start()
+        time.sleep(1)
+        assert server.stop() == 0
+        for client in clients:
+            client.join(60)
+    assert len(answers) > 100
+    assert {answer[:15] for answer in answers} == {b"HTTP/1.1 200 OK"}
+
+
+def test_readyz_says_no_while_draining() -> None:
+    with serving("--workers", "1") as server:
+        connection = server.connect()
+        connection.request("GET", "/readyz")
+        assert connection.getresponse().read() == b'{"ready":true}'
+        server.process.terminate()
+        time.sleep(0.5)
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        assert (response.status, response.read()[:9]) == (503, b'{"error":')
+
+
+def test_a_killed_worker_is_replaced() -> None:
+    with serving("--workers", "2") as server:
+        before = workers(server)
+        assert len(before) == 2
+        os.kill(before[0], 9)
+        deadline = time.monotonic() + 30
+        while len(set(workers(server)) - {before[0]}) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(set(workers(server)) - {before[0]}) == 2
+        assert server.post(DIGIT)[0] == 200
+
+
+def test_the_installed_command_serves() -> None:
+    with serving(command=("-c", "from service.__main__ import main; main()", "--port", "0")) as server:
+        assert server.post(DIGIT)[0] == 200

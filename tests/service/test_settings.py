@@ -1,0 +1,65 @@
+"""Settings from variables and options; a wrong one stops the start with a sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingsError
+from service.settings import DEFAULT_MODELS, Settings, read_settings
+from tests.conftest import ROOT, clean_environment, serving
+
+WRONG = [
+    ("MNIST_PORT", "http", "MNIST_PORT is 'http'"),
+    ("MNIST_PORT", "65536", "MNIST_PORT is '65536'"),
+    ("MNIST_WORKERS", "0", "MNIST_WORKERS is '0'"),
+    ("MNIST_RUNTIME", "onnx", "MNIST_RUNTIME is 'onnx'"),
+    ("MNIST_MODELS", "/no/such/folder", "there is no such folder"),
+    ("MNIST_MAX_PIXELS", "many", "MNIST_MAX_PIXELS is 'many'"),
+    ("MNIST_PROT", "80", "MNIST_PROT is not a setting (did you mean MNIST_PORT?)"),
+]
+
+
+def test_defaults() -> None:
+    settings = read_settings({"PATH": "/bin"})
+    assert (settings.host, settings.port, settings.models) == ("127.0.0.1", 8080, DEFAULT_MODELS)
+    assert settings == Settings()
+
+
+def test_variables(tmp_path: Path) -> None:
+    settings = read_settings({"MNIST_PORT": "81", "MNIST_MODELS": str(tmp_path), "MNIST_RUNTIME": "litert"})
+    assert (settings.port, settings.models, settings.runtime) == (81, tmp_path, "litert")
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), WRONG)
+def test_wrong_value(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_settings({name: value})
+    assert sentence in str(error.value)
+
+
+def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=clean_environment() | environment,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_wrong_option_stops_the_start_with_a_sentence() -> None:
+    result = start("service", "--port", "http")
+    assert result.returncode == 1
+    assert result.stderr == "Error: MNIST_PORT is 'http', which is wrong: Expected `int`, got `str`.\n"
+
+
+def test_wrong_variable_stops_plain_gunicorn_without_a_traceback() -> None:
+    result = start("gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "service:create_app()", MNIST_RUNTIME="onnx")
+    assert result.returncode != 0
+    assert "MNIST_RUNTIME is 'onnx'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_plain_gunicorn_serves() -> None:
+    command = ("-m", "gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "service:create_app()")
+    with serving(command=command) as server:
+        assert server.ask("GET", "/livez")[0] == 200

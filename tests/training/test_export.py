@@ -1,0 +1,103 @@
+"""Training writes the next version, whole or not at all, and the service serves it."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import keras
+import numpy as np
+import pytest
+
+from service import models
+from service.digits import scale
+from service.runtimes import LiteRT, TensorFlow
+from tests.conftest import ROOT, png, serving
+from tests.training.test_data import small
+from training import export
+from training.data import Dataset
+from training.errors import ExportError
+from training.fit import fit
+from training.recipes import RECIPES, build_dense
+
+Training = Callable[..., CompletedProcess[str]]
+
+
+def test_same_seed_gives_the_same_weights(mnist: Dataset) -> None:
+    part = Dataset(mnist.x_train[:5000], mnist.y_train[:5000], mnist.x_test, mnist.y_test)
+    first, again, other = (fit(RECIPES["dense"], part, seed)[0].get_weights() for seed in (4, 4, 5))
+    assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_command_makes_versions_that_the_service_serves(
+    run_training: Training, mnist: Dataset, tmp_path: Path
+) -> None:
+    overrides = ("--epochs", 1, "--batch-size", 100, "--optimizer", "momentum", "--learning-rate", 0.05, "--seed", 7)
+    for number in (1, 2):
+        result = run_training("--models", tmp_path, *overrides)
+        assert result.returncode == 0, result.stderr
+        assert f"Version {number} is in" in result.stdout
+        assert "600/600" in result.stdout  # Keras's progress bar
+    first, second = models.versions(tmp_path)
+    card = json.loads((second / models.CARD).read_text())
+    assert card["settings"] == {"optimizer": "momentum", "epochs": 1, "batch_size": 100, "learning_rate": 0.05}
+    assert card["seed"] == 7
+    assert models.is_intact(second)
+    assert (first / "assets.extra/model.tflite").read_bytes() == (second / "assets.extra/model.tflite").read_bytes()
+    with serving("--models", str(tmp_path)) as server:
+        _, answer = server.post(png(mnist.x_test[0]))
+    assert (answer["digit"], answer["model"]["version"]) == (7, "2")
+
+
+def test_signature_and_runtimes(shipped: Path, mnist: Dataset) -> None:
+    vectors = scale(mnist.x_test)
+    tensorflow, litert = TensorFlow(shipped), LiteRT(shipped)
+    expected = tensorflow.predict(vectors)
+    assert (expected.shape, expected.dtype) == ((10000, 10), np.float32)
+    for size in (10000, 1, 3, 1):
+        np.testing.assert_allclose(litert.predict(vectors[:size]), expected[:size], atol=1e-5)
+
+
+def test_a_compilation_that_differs_is_refused(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keras.utils.set_random_seed(0)
+    other = tmp_path / "other"
+    export.write_saved_model(build_dense(), other)
+
+    def compile_another(version: Path) -> None:
+        export_another(other)
+        (version / "assets.extra").mkdir()
+        (other / models.COMPILATION).rename(version / models.COMPILATION)
+
+    export_another = export.compile_for_litert
+    monkeypatch.setattr(export, "compile_for_litert", compile_another)
+    with pytest.raises(ExportError, match="differ"):
+        export.export(build_dense(), tmp_path, small(mnist), {})
+    assert list((tmp_path / "mnist").iterdir()) == []
+
+
+def test_killed_at_any_moment_it_leaves_no_version_that_is_not_whole(shipped: Path, tmp_path: Path) -> None:
+    program = f"""
+import shutil, tempfile
+from pathlib import Path
+from training.export import publish
+folder = Path({str(tmp_path)!r}) / "mnist"
+folder.mkdir(exist_ok=True)
+print("ready", flush=True)
+while True:
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as staging:
+        publish(Path(shutil.copytree({str(shipped)!r}, staging + "/version")), folder)
+"""
+    for moment in range(5):
+        with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            process.stdout.readline()
+            time.sleep(random.Random(moment).uniform(0.05, 0.3))  # noqa: S311
+            process.kill()
+        found = models.versions(tmp_path)
+        assert found
+        assert all(models.is_intact(version) for version in found)
