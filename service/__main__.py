@@ -26,7 +26,7 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(__version__)
 @_setting_options
 @click.pass_context
-def main(context: click.Context, **options: str | None) -> None:
+def main(context: click.Context, /, **options: str | None) -> None:
     """Serve predictions of handwritten digits over HTTP.
 
     Each option can be given as the environment variable that stands behind it, too.

@@ -43,7 +43,8 @@ def load(settings: Settings) -> Model:
 
     """
     version = find(settings.models)
-    runtime = {"litert": LiteRT, "tensorflow": TensorFlow}[choose_runtime(version, settings.runtime)](version)
+    compiled = choose_runtime(version, settings.runtime) == "litert"
+    runtime: Runtime = LiteRT(version) if compiled else TensorFlow(version)
     runtime.predict(np.zeros((1, 784), np.float32))
     return Model(int(version.name), runtime)
 

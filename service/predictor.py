@@ -51,7 +51,8 @@ class Predictor:
         """
         picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
         digit = digits.prepare(picture) if preparation == "auto" else digits.take(picture)
-        return digits.scale(digit)[0]
+        vector: NDArray[np.float32] = digits.scale(digit)[0]
+        return vector
 
     def predict(self, vectors: Sequence[NDArray[np.float32]]) -> list[Prediction]:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""

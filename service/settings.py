@@ -43,9 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_pixels: Annotated[int, Meta(ge=784, description="Largest picture, width times height.")] = 25_000_000
     max_frames: Annotated[int, Meta(ge=1, description="Most frames or pages in a file.")] = 100
     max_files: Annotated[int, Meta(ge=1, description="Most files in one batch.")] = 1000
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")
-    ] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")] = "info"
 
 
 def variable(field: str) -> str:

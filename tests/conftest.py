@@ -120,8 +120,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def run_training() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "training", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=ROOT, env=clean_environment() | environment, capture_output=True, text=True
-        )
+        return subprocess.run(command, cwd=ROOT, env=clean_environment() | environment, capture_output=True, text=True)
 
     return run

@@ -32,9 +32,7 @@ SOURCE = click.option(
               help="[default: the recipe's]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: the optimizer's]")
 @click.pass_context
-def main(
-    context: click.Context, recipe: str, models: Path, source: str | None, seed: int, **overrides: Any
-) -> None:
+def main(context: click.Context, /, recipe: str, models: Path, source: str | None, seed: int, **overrides: Any) -> None:
     """Fit a network on MNIST and export it as the next version of the model."""
     if context.invoked_subcommand is None:
         train(recipe, models, source, seed, overrides)
@@ -50,7 +48,13 @@ def train(name: str, models: Path, source: str | None, seed: int, overrides: dic
     recipe = replace(RECIPES[name], **{key: value for key, value in overrides.items() if value is not None})
     settings = {key: value for key, value in asdict(recipe).items() if key != "build"}
     model, history = fit(recipe, dataset, seed)
-    card = {"recipe": name, "settings": settings, "seed": seed, "data": dataset.checksums(), "history": history}
+    card = {
+        "recipe": name,
+        "settings": settings,
+        "seed": seed,
+        "data": dataset.checksums(),
+        "history": history,
+    }
     version, metrics = export(model, models, dataset, card)
     click.echo(f"Version {version.name} is in {version}: test accuracy {metrics['test_accuracy']:.4f}.")
 

@@ -80,7 +80,15 @@ def _load_npz(path: Path) -> Dataset:
         raise DataError(f"There is no file or folder {path}.") from None
     except KeyError as error:
         raise DataError(f"{path} has not the arrays {', '.join(IDX_FILES)}: {error}.") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(f"{path} is not an .npz file of arrays, or is damaged: {error}.") from error
 
 

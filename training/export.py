@@ -26,9 +26,7 @@ TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
 LIBRARIES = ("ai-edge-litert", "keras", "numpy", "tensorflow")
 
 
-def export(
-    model: keras.Model, models: Path, dataset: Dataset, card: dict[str, Any]
-) -> tuple[Path, dict[str, float]]:
+def export(model: keras.Model, models: Path, dataset: Dataset, card: dict[str, Any]) -> tuple[Path, dict[str, float]]:
     """Write a model as the next version under `models`, and give the version's folder and its metrics.
 
     Args:

@@ -14,7 +14,5 @@ def fit(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[keras.Model, dict[
     """
     keras.utils.set_random_seed(seed)
     model = recipe.compile()
-    history = model.fit(
-        scale(dataset.x_train), dataset.y_train, epochs=recipe.epochs, batch_size=recipe.batch_size
-    )
+    history = model.fit(scale(dataset.x_train), dataset.y_train, epochs=recipe.epochs, batch_size=recipe.batch_size)
     return model, history.history

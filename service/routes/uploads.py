@@ -120,7 +120,7 @@ def _decode_json(body: bytes) -> bytes:
     try:
         image = msgspec.json.decode(body, type=ImageInJSON).image
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJSON(f"The body is not JSON of the form {{\"image\": \"<base64>\"}}: {error}.") from error
+        raise InvalidJSON(f'The body is not JSON of the form {{"image": "<base64>"}}: {error}.') from error
     if image is None:
         raise NoImage('The JSON has no "image".')
     return decode_base64(image)

@@ -38,7 +38,11 @@ def test_modes(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [(INK.astype(np.uint16) * 257, "PNG"), (INK.astype(np.int32) * 1000, "TIFF"), (INK / np.float32(255), "TIFF")],
+    [
+        (INK.astype(np.uint16) * 257, "PNG"),
+        (INK.astype(np.int32) * 1000, "TIFF"),
+        (INK / np.float32(255), "TIFF"),
+    ],
 )
 def test_deep_modes(values: np.ndarray, kind: str) -> None:
     np.testing.assert_array_equal(decode(Image.fromarray(values), kind), INK)

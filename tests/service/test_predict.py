@@ -40,7 +40,9 @@ def test_answer_has_the_form_of_the_contract(server: Server, seven: bytes) -> No
     assert answer["model"] == {"name": "mnist", "version": "1"}
 
 
-def test_pixels_reach_the_model_as_training_scales_them(server: Server, seven: bytes, mnist: Dataset, shipped: Path) -> None:
+def test_pixels_reach_the_model_as_training_scales_them(
+    server: Server, seven: bytes, mnist: Dataset, shipped: Path
+) -> None:
     expected = LiteRT(shipped).predict(scale(mnist.x_test[:1]))[0]
     _, answer = server.post(seven)
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
@@ -73,7 +75,12 @@ def test_larger_picture_with_a_light_border_is_resized_and_inverted(server: Serv
 
 
 def test_batch_answers_in_order_and_one_bad_file_spoils_none(server: Server, mnist: Dataset, seven: bytes) -> None:
-    files = [("7.png", seven), ("bad.png", b"no picture"), ("2.png", png(mnist.x_test[1])), ("empty.png", b"")]
+    files = [
+        ("7.png", seven),
+        ("bad.png", b"no picture"),
+        ("2.png", png(mnist.x_test[1])),
+        ("empty.png", b""),
+    ]
     status, answer = server.ask("POST", "/predict/batch", *multipart(*files))
     first, bad, third, empty = answer["predictions"]
     assert status == 200

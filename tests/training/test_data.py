@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def small(mnist: Dataset) -> Dataset:
 
 
 def write_npz(path: Path, dataset: Dataset) -> str:
-    np.savez(path, **dataset.arrays())
+    np.savez(path, allow_pickle=False, **dataset.arrays())
     return str(path)
 
 
@@ -87,7 +88,7 @@ def test_wrong_files_are_refused_with_a_sentence(mnist: Dataset, tmp_path: Path)
         write_npz(tmp_path / "a.npz", replace(good, x_train=good.x_train[:, 1:])): "has shape",
         write_npz(tmp_path / "b.npz", replace(good, y_test=good.y_test[1:])): "has shape",
         write_npz(tmp_path / "c.npz", replace(good, y_test=good.y_test + 9)): "label",
-        write_npz(tmp_path / "d.npz", replace(good, x_test=good.x_test / 255)): "float64, not uint8",
+        write_npz(tmp_path / "d.npz", replace(good, x_test=cast(Any, good.x_test / 255))): "float64, not uint8",
     }
     for name, sentence in wrong.items():
         with pytest.raises(DataError, match=sentence):
@@ -99,7 +100,7 @@ def test_truncated_idx_is_refused(mnist: Dataset, tmp_path: Path, size: int) -> 
     write_idx(tmp_path, small(mnist), "")
     path = tmp_path / data.IDX_FILES["x_test"]
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(DataError, match="IDX|header"):
+    with pytest.raises(DataError, match=r"IDX|header"):
         data.load(str(tmp_path))
 
 

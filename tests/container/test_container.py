@@ -1,0 +1,141 @@
+"""The images in a real engine: built, unprivileged on a read-only disk, stopped, and trained into a volume."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import docker
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.digits import scale
+from service.runtimes import LiteRT
+from tests.conftest import ROOT, Server, png
+from training.data import Dataset
+
+# Everything a cautious orchestrator takes away.
+LOCKED: Any = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "mem_limit": "256m",
+    "memswap_limit": "256m",
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"there is no Docker engine: {error}")
+    try:
+        client.images.get("python:3.13-slim")
+    except docker.errors.ImageNotFound:
+        try:
+            client.images.pull("python", "3.13-slim")
+        except docker.errors.APIError as error:
+            pytest.skip(f"the base image can't be had: {error}")
+    return client
+
+
+def build(engine: docker.DockerClient, target: str) -> str:
+    image, _ = engine.images.build(
+        path=str(ROOT), target=target, tag=f"mnist-{target}:test", network_mode="host", rm=True, forcerm=True
+    )
+    return str(image.id)
+
+
+@pytest.fixture(scope="module")
+def image(engine: docker.DockerClient) -> str:
+    return build(engine, "serving")
+
+
+class Container(Server):
+    """A container that serves on a port of this machine."""
+
+    def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
+        ports: Any = {"8080/tcp": ("127.0.0.1", None)}
+        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED, **options)
+
+    def wait_until_ready(self) -> None:
+        for line in self.container.logs(stream=True):
+            if b"Booting worker" in line:
+                break
+        self.container.reload()
+        self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
+        assert self.ask("GET", "/readyz")[0] == 200
+
+
+@pytest.fixture
+def container(engine: docker.DockerClient, image: str) -> Iterator[Container]:
+    container = Container(engine, image)
+    try:
+        container.wait_until_ready()
+        yield container
+    finally:
+        container.container.remove(force=True)
+
+
+def test_200_mnist_images_are_read_as_outside(container: Container, mnist: Dataset, shipped: Path) -> None:
+    answers = [container.post(png(image))[1]["digit"] for image in mnist.x_test[:200]]
+    expected = LiteRT(shipped).predict(scale(mnist.x_test[:200])).argmax(axis=1)
+    np.testing.assert_array_equal(answers, expected)
+
+
+def test_nothing_in_it_is_privileged_or_writable(container: Container) -> None:
+    def run(*command: str) -> tuple[int, str]:
+        code, output = container.container.exec_run(list(command))
+        return code, output.decode()
+
+    assert run("id", "-u") == (0, "10001\n")
+    assert run("touch", "/app/x")[0] != 0
+    assert "CapEff:\t0000000000000000" in run("cat", "/proc/1/status")[1]
+    assert run("python", "-c", "import tensorflow")[0] != 0
+    assert run("which", "gcc", "make")[0] != 0
+
+
+def test_large_pictures_at_once_stay_within_the_memory(container: Container) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (5000, 5000)).save(file, "PNG", compress_level=1)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: container.post(file.getvalue())[0], range(16)))
+    assert statuses == [200] * 16
+    container.container.reload()
+    assert not container.container.attrs["State"]["OOMKilled"]
+    assert b"SIGKILL" not in container.container.logs()
+
+
+def test_sigterm_stops_it_in_good_order(container: Container) -> None:
+    container.container.stop(timeout=10)
+    assert container.container.wait()["StatusCode"] == 0
+
+
+def test_health_check_command_of_the_image(container: Container) -> None:
+    health = container.container.client.images.get(container.container.image.id).attrs["Config"]["Healthcheck"]
+    assert container.container.exec_run(health["Test"][1:])[0] == 0
+
+
+def test_training_target_fills_a_volume_that_the_service_serves(
+    engine: docker.DockerClient, image: str, mnist: Dataset
+) -> None:
+    training = build(engine, "training")
+    volume = engine.volumes.create()
+    mount = {volume.name: {"bind": "/models", "mode": "rw"}}
+    serving = None
+    try:
+        for _ in range(2):
+            log = engine.containers.run(training, ["--epochs", "1"], volumes=mount, remove=True)
+        assert b"Version 2 is in /models/mnist/2" in log
+        serving = Container(engine, image, volumes=mount)
+        serving.wait_until_ready()
+        status, answer = serving.post(png(mnist.x_test[0]))
+        assert (status, answer["digit"], answer["model"]["version"]) == (200, 7, "2")
+    finally:
+        if serving:
+            serving.container.remove(force=True)
+        volume.remove(force=True)
