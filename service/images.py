@@ -1,6 +1,8 @@
 """Uploaded bytes into grayscale pictures: formats, limits, orientation and transparency."""
 
 import io
+import threading
+from contextlib import nullcontext, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # A JPEG is decoded at the smallest of its scales (1, 1/2, 1/4, 1/8) that is still at least this large.
 JPEG_SIDE = 512
+
+# Of pictures with more pixels, a process decodes one at a time, so that its memory is bounded.
+LARGE = 1_000_000
+_one_large_at_a_time = threading.Lock()
 
 
 def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
@@ -30,7 +36,9 @@ def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
         try:
             _check_limits(image, data, max_pixels, max_frames)
             image.draft("L", (JPEG_SIDE, JPEG_SIDE))
-            return _grayscale(_upright(image))
+            with _one_large_at_a_time if image.width * image.height > LARGE else nullcontext():
+                _turn_upright(image)
+                return _grayscale(image)
         except ServiceError:
             raise
         # Pillow's decoders raise nearly anything for damaged files: OSError, SyntaxError, struct.error, ...
@@ -49,8 +57,10 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _check_limits(image: Image.Image, data: bytes, max_pixels: int, max_frames: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise TooLarge(f"The picture has {image.width}x{image.height} pixels; at most {max_pixels} are read.")
+    # A JPEG that is not progressive is decoded at a smaller scale, row by row, in little memory.
+    limit = max_pixels if image.format not in ("JPEG", "MPO") or "progressive" in image.info else 4 * max_pixels
+    if image.width * image.height > limit:
+        raise TooLarge(f"The picture has {image.width}x{image.height} pixels; at most {limit} are read.")
     if _has_more_frames(image, data, max_frames):
         raise TooLarge(f"The file has more than {max_frames} frames.")
 
@@ -92,12 +102,10 @@ def _gif_table_size(flags: int) -> int:
     return 6 << (flags & 7) if flags & 0x80 else 0
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        image.load()  # EXIF that can't be read is no reason to refuse pixels that can
-        return image
+def _turn_upright(image: Image.Image) -> None:
+    image.load()  # a damaged picture shows here, outside of what is suppressed
+    with suppress(Exception):  # EXIF that can't be read is no reason to refuse pixels that can
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
@@ -116,8 +124,10 @@ def _reduce_depth(values: NDArray[np.generic], full_scale: float | None) -> NDAr
 
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:
     """Lay ink on transparency onto white, or onto black where the ink itself is light."""
-    gray, alpha = (np.asarray(band, np.float32) for band in image.convert("LA").split())
-    opaque = alpha.sum()
-    ink = (gray * alpha).sum() / opaque if opaque else 0
-    paper = 0 if ink > 127 else 255
-    return np.rint(paper + (gray - paper) * (alpha / 255)).astype(np.uint8)
+    if "A" not in image.getbands():
+        image = image.convert("RGBA")
+    gray, alpha = image.convert("L"), image.getchannel("A")
+    levels = np.array(gray.histogram(alpha))  # of the pixels that are not wholly transparent
+    ink = levels @ np.arange(256) / max(levels.sum(), 1)
+    paper = Image.new("L", image.size, 0 if ink > 127 else 255)
+    return np.asarray(Image.composite(gray, paper, alpha))

@@ -40,7 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=3600, description="Seconds that requests in flight are given when told to stop.")
     ] = 30
     max_bytes: Annotated[int, Meta(ge=1, description="Largest request body, in bytes.")] = 10 * 2**20
-    max_pixels: Annotated[int, Meta(ge=784, description="Largest picture, width times height.")] = 25_000_000
+    max_pixels: Annotated[
+        int, Meta(ge=784, description="Largest picture, width times height; a JPEG may have four times as many.")
+    ] = 12_500_000
     max_frames: Annotated[int, Meta(ge=1, description="Most frames or pages in a file.")] = 100
     max_files: Annotated[int, Meta(ge=1, description="Most files in one batch.")] = 1000
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")] = "info"
