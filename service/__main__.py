@@ -49,6 +49,8 @@ def serve() -> None:
         models.choose_runtime(models.find(settings.models), settings.runtime)
     except ServiceError as error:
         raise click.ClickException(str(error)) from error
+    # Pictures' memory goes back to the system when freed; glibc would keep it, for each thread anew.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
     arguments = ["-m", "gunicorn", "--config", "python:service.gunicorn_conf", "service:create_app()"]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 

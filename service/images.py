@@ -13,8 +13,8 @@ from service.errors import EmptyImage, ServiceError, TooLarge, UnreadableImage
 # Recognised by content. Pillow knows some forty formats more, several of which run other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
-# A JPEG is decoded at the smallest of its scales (1, 1/2, 1/4, 1/8) that is still at least this large.
-JPEG_SIDE = 512
+# Larger pictures are reduced by a whole factor, to at least this width and height: more tells nothing of a digit.
+SIDE = 512
 
 # Of pictures with more pixels, a process decodes one at a time, so that its memory is bounded.
 LARGE = 1_000_000
@@ -35,10 +35,12 @@ def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
     with _open(data) as image:
         try:
             _check_limits(image, data, max_pixels, max_frames)
-            image.draft("L", (JPEG_SIDE, JPEG_SIDE))
+            image.draft("L", (SIDE, SIDE))
             with _one_large_at_a_time if image.width * image.height > LARGE else nullcontext():
                 _turn_upright(image)
-                return _grayscale(image)
+                picture = _grayscale(image)
+                image.close()
+            return picture
         except ServiceError:
             raise
         # Pillow's decoders raise nearly anything for damaged files: OSError, SyntaxError, struct.error, ...
@@ -113,7 +115,7 @@ def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
         return _reduce_depth(np.asarray(image), full_scale=65535 if ";16" in image.mode else None)
     if image.has_transparency_data:
         return _flatten(image)
-    return np.asarray(image.convert("L"))
+    return np.asarray(_reduce(image.convert("L")))
 
 
 def _reduce_depth(values: NDArray[np.generic], full_scale: float | None) -> NDArray[np.uint8]:
@@ -122,12 +124,16 @@ def _reduce_depth(values: NDArray[np.generic], full_scale: float | None) -> NDAr
     return np.rint(finite * (255 / (full_scale or finite.max() or 1))).astype(np.uint8)
 
 
+def _reduce(gray: Image.Image) -> Image.Image:
+    return gray.reduce(max(1, min(gray.size) // SIDE))
+
+
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:
     """Lay ink on transparency onto white, or onto black where the ink itself is light."""
     if "A" not in image.getbands():
         image = image.convert("RGBA")
-    gray, alpha = image.convert("L"), image.getchannel("A")
+    alpha, gray = _reduce(image.getchannel("A")), _reduce(image.convert("L"))
     levels = np.array(gray.histogram(alpha))  # of the pixels that are not wholly transparent
     ink = levels @ np.arange(256) / max(levels.sum(), 1)
-    paper = Image.new("L", image.size, 0 if ink > 127 else 255)
+    paper = Image.new("L", gray.size, 0 if ink > 127 else 255)
     return np.asarray(Image.composite(gray, paper, alpha))
