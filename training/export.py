@@ -53,13 +53,11 @@ def export(model: keras.Model, models: Path, dataset: Dataset, card: dict[str, A
 
 def write_saved_model(model: keras.Model, folder: Path) -> None:
     """Write the SavedModel: `serving_default` from `image` float32 (n, 784) to `probabilities` float32 (n, 10)."""
-    network = keras.models.clone_model(model)  # without the optimizer, whose state would double the size
-    network.set_weights(model.get_weights())
     archive = keras.export.ExportArchive()
-    archive.track(network)
+    archive.track(model)
     archive.add_endpoint(
         SIGNATURE,
-        lambda image: {"probabilities": network(image, training=False)},
+        lambda image: {"probabilities": model(image, training=False)},
         input_signature=[tf.TensorSpec((None, SIDE * SIDE), tf.float32, name="image")],
     )
     archive.write_out(str(folder), verbose=False)
