@@ -19,7 +19,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """On SIGTERM, tell /readyz before the last requests are answered."""
-        self.wsgi.extensions["draining"].set()
+        if hasattr(self, "wsgi"):  # not while it still starts
+            self.wsgi.extensions["draining"].set()
         super().handle_exit(sig, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:

@@ -82,3 +82,9 @@ def test_a_killed_worker_is_replaced() -> None:
 def test_the_installed_command_serves() -> None:
     with serving(command=("-c", "from service.__main__ import main; main()", "--port", "0")) as server:
         assert server.post(DIGIT)[0] == 200
+
+
+def test_a_stop_while_workers_still_start_is_in_good_order() -> None:
+    with serving("--workers", "8") as server:  # ready as soon as the first of them is
+        assert server.stop() == 0
+    assert not any("Traceback" in line for line in server.log)
