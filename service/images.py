@@ -111,21 +111,23 @@ def _turn_upright(image: Image.Image) -> None:
 
 
 def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith(("I", "F")):
-        return _reduce_depth(np.asarray(image), full_scale=65535 if ";16" in image.mode else None)
+    if image.mode.startswith("I;16"):
+        return np.asarray(_reduce(Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))))
+    if image.mode in ("I", "F"):
+        return _reduce_depth(np.asarray(_reduce(image)))
     if image.has_transparency_data:
         return _flatten(image)
     return np.asarray(_reduce(image.convert("L")))
 
 
-def _reduce_depth(values: NDArray[np.generic], full_scale: float | None) -> NDArray[np.uint8]:
-    """Bring 16 and 32-bit values to uint8; those without a known full scale by their largest."""
+def _reduce_depth(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Bring 32-bit values, which have no full scale of their own, to uint8 by their largest."""
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0)
-    return np.rint(finite * (255 / (full_scale or finite.max() or 1))).astype(np.uint8)
+    return np.rint(finite * (255 / (finite.max() or 1))).astype(np.uint8)
 
 
-def _reduce(gray: Image.Image) -> Image.Image:
-    return gray.reduce(max(1, min(gray.size) // SIDE))
+def _reduce(image: Image.Image) -> Image.Image:
+    return image.reduce(max(1, min(image.size) // SIDE))
 
 
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:

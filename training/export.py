@@ -23,7 +23,6 @@ from training.errors import ExportError
 from training.evaluate import accuracy, negative_log_likelihood
 
 TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
-LIBRARIES = ("ai-edge-litert", "keras", "numpy", "tensorflow")
 
 
 def export(model: keras.Model, models: Path, dataset: Dataset, card: dict[str, Any]) -> tuple[Path, dict[str, float]]:

@@ -104,7 +104,8 @@ def _unreadable(request: flask.Request, error: Exception) -> Exception:
     # Besides werkzeug's own, these are the server's errors of a broken body, each server's own class.
     if isinstance(error, HTTPException) and error.code == TooLarge.status:
         _discard_body(request)
-        return TooLarge(f"The request is too large: at most {request.max_content_length} bytes are read.")
+        limits = f"{request.max_content_length} bytes and {request.max_form_parts} files"
+        return TooLarge(f"The request is too large: at most {limits} are read.")
     return MalformedRequest("The request's body is broken or was cut short.")
 
 
