@@ -2,14 +2,20 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, get_args
 
 import click
 import msgspec
 
-from service import __version__, models
+from service import __version__, models, rows
 from service.errors import ServiceError
 from service.settings import Settings, read_settings, variable
+
+if TYPE_CHECKING:
+    from service.files import Outcome
+    from service.predictor import Preparation
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -44,15 +50,72 @@ def serve() -> None:
         click.ClickException: a setting is wrong, or there is no model that can be served.
 
     """
-    try:
-        settings = read_settings(os.environ)
-        models.choose_runtime(models.find(settings.models), settings.runtime)
-    except ServiceError as error:
-        raise click.ClickException(str(error)) from error
+    _read_settings()
     # Pictures' memory goes back to the system when freed; glibc would keep it, for each thread anew.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
     arguments = ["-m", "gunicorn", "--config", "python:service.gunicorn_conf", "service:create_app()"]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
+
+
+@main.command("predict")
+@click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
+@click.option(
+    "--prepare",
+    "preparation",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="Make each picture a digit as MNIST has them, or take it as it is, 28x28.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(get_args(rows.Form)), help="[default: table on a terminal, else csv]"
+)
+def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | None) -> None:
+    """Predict picture files, without a server.
+
+    Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
+    be predicted; it has its error in its place, and the others are done.
+    """
+    from service import files
+
+    settings, found = _read_settings(), files.find(paths)
+    with _refusals(), closing(files.predict(found, settings, preparation)) as outcomes:
+        form = form or ("table" if sys.stdout.isatty() else "csv")
+        succeeded = rows.write(form, found, _progress(outcomes, len(found)))
+    sys.exit(not succeeded)
+
+
+def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
+    """Show a bar where one can wait for long; rows that come on the same terminal show it themselves."""
+    from service import files
+
+    if count <= files.FEW or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from outcomes
+    else:
+        with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=files.CHUNK) as bar:
+            yield from bar
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell what is refused as one sentence, where Python has a traceback."""
+    try:
+        yield
+    except ServiceError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _read_settings() -> Settings:
+    """Read the settings, and see that there is a model that can be served with them.
+
+    Raises:
+        click.ClickException: a setting is wrong, or there is no such model.
+
+    """
+    with _refusals():
+        settings = read_settings(os.environ)
+        models.choose_runtime(models.find(settings.models), settings.runtime)
+    return settings
 
 
 if __name__ == "__main__":

@@ -21,6 +21,18 @@ class ModelError(ServiceError):
     code = "no_model"
 
 
+class UnreadableFile(ServiceError):
+    """A file or folder named on the command line is not there, can't be read, or has no picture."""
+
+    code = "unreadable_file"
+
+
+class WorkerLost(ServiceError):
+    """A process that predicts files on the command line died."""
+
+    code = "worker_lost"
+
+
 class MalformedRequest(ServiceError):
     """The request is not put together as it should be."""
 

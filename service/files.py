@@ -1,0 +1,188 @@
+"""Picture files on disk: found in folders, and predicted by several processes in the order of the files."""
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache, partial
+from itertools import chain, islice
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service import images, models
+from service.errors import ServiceError, TooLarge, UnreadableFile, WorkerLost
+from service.predictor import Prediction, Predictor, Preparation
+from service.settings import Settings
+
+STANDARD_INPUT = "-"
+STANDARD_ERROR = 2
+
+# Files that a process takes at once; it calls the model once for all of them.
+CHUNK = 32
+
+# Up to so many files one process is the fastest: the others take half a second to start.
+FEW = 2 * CHUNK
+
+# Chunks handed out for each process beyond the one whose turn it is: what bounds the memory.
+AHEAD = 4
+
+Outcome = Prediction | ServiceError
+Task = Callable[[Sequence[str]], list[Outcome]]
+
+
+def find(paths: Iterable[str]) -> list[str]:
+    """Replace each folder by the picture files in it and below, 2.png before 10.png; other paths stay as they are.
+
+    Pictures are told by their suffix here. Hidden files are left out, and linked folders not entered. A folder without
+    any picture, or that can't be opened, stays: `read` says what is wrong with it.
+    """
+    return [file for path in paths for file in (list(_walk(path)) or [path] if os.path.isdir(path) else [path])]
+
+
+def _walk(folder: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=_natural_order)
+    except OSError:
+        yield folder
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        # A link that leads nowhere is worth an error; a named pipe would be waited for without end.
+        elif entry.name.lower().endswith(_suffixes()) and (entry.is_file() or entry.is_symlink()):
+            yield entry.path
+
+
+def _natural_order(entry: os.DirEntry[str]) -> tuple[list[int | str], str]:
+    parts = re.split(r"(\d+)", entry.name)
+    return [int(part) if part.isdecimal() else part for part in parts], entry.name
+
+
+@cache
+def _suffixes() -> tuple[str, ...]:
+    return tuple(suffix for suffix, kind in Image.registered_extensions().items() if kind in images.FORMATS)
+
+
+def read(path: str, max_bytes: int) -> bytes:
+    """Read a picture file, or standard input where the path is `-`.
+
+    Raises:
+        UnreadableFile: there is no such file, or it can't be read, or is a folder.
+        TooLarge: it has more bytes than allowed; no more of them are read.
+
+    """
+    try:
+        if os.path.isdir(path):
+            os.scandir(path).close()  # one that can't be opened says so
+            raise UnreadableFile("There is no picture in this folder.")
+        with open(0 if path == STANDARD_INPUT else path, "rb", closefd=path != STANDARD_INPUT) as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise UnreadableFile(f"This can't be read: {(error.strerror or str(error)).lower()}.") from error
+    if len(data) > max_bytes:
+        raise TooLarge(f"The file is too large: at most {max_bytes} bytes are read.")
+    return data
+
+
+def predict(
+    paths: Sequence[str], settings: Settings, preparation: Preparation = "auto"
+) -> Generator[Outcome, None, None]:
+    """Predict picture files, in their order, each as soon as it and all before it are done.
+
+    More than a `FEW` are shared out among `settings.workers` processes. Close the generator to end them early.
+
+    Raises:
+        ModelError: no version of the model can be loaded.
+        WorkerLost: a process died.
+
+    """
+    task = partial(_predict_chunk, settings=settings, preparation=preparation)
+    chunks = (paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
+    # Standard input can be read in this process only.
+    if len(paths) > FEW and settings.workers > 1 and STANDARD_INPUT not in paths:
+        yield from _share_out(task, chunks, settings.workers)
+    else:
+        yield from chain.from_iterable(map(task, chunks))
+
+
+def _share_out(task: Task, chunks: Iterator[Sequence[str]], workers: int) -> Generator[Outcome, None, None]:
+    # TensorFlow's threads don't survive a fork.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    try:
+        pending = deque(_submit(pool, task, chunk) for chunk in islice(chunks, AHEAD * workers))
+        while pending:
+            yield from pending.popleft().result()
+            pending.extend(_submit(pool, task, chunk) for chunk in islice(chunks, 1))
+    except BrokenProcessPool as error:
+        raise WorkerLost("A worker process died; there may be too little memory for so many workers.") from error
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, task: Task, chunk: Sequence[str]) -> Future[list[Outcome]]:
+    # Processes that this starts inherit the mask: a Ctrl-C is for their parent alone, which ends them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(task, chunk)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _end_with_parent() -> None:
+    """Let this process end when its parent does, however that ended: it would wait for work forever."""
+    threading.Thread(target=_await_parents_end, daemon=True).start()
+
+
+def _await_parents_end() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+@cache
+def _predictor(settings: Settings) -> Predictor:
+    """Load the model, once in each process."""
+    with _without_standard_error():
+        return Predictor(models.load(settings), settings)
+
+
+@contextmanager
+def _without_standard_error() -> Iterator[None]:
+    """Drop what TensorFlow and LiteRT write of their start, between the lines of a progress bar; errors are raised."""
+    kept, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STANDARD_ERROR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STANDARD_ERROR)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _predict_chunk(paths: Sequence[str], settings: Settings, preparation: Preparation) -> list[Outcome]:
+    predictor = _predictor(settings)
+    prepared = [_prepare(path, predictor, preparation) for path in paths]
+    predictions = iter(predictor.predict([item for item in prepared if not isinstance(item, ServiceError)]))
+    return [item if isinstance(item, ServiceError) else next(predictions) for item in prepared]
+
+
+def _prepare(path: str, predictor: Predictor, preparation: Preparation) -> NDArray[np.float32] | ServiceError:
+    try:
+        return predictor.prepare(read(path, predictor.settings.max_bytes), preparation)
+    except ServiceError as error:
+        return error

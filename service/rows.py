@@ -1,0 +1,74 @@
+"""What was seen in each file, as one line of text: of a table for people, of CSV or of JSON."""
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import click
+import msgspec
+
+from service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from service.files import Outcome
+
+Form = Literal["table", "csv", "jsonl"]
+
+COLUMNS = ["file", "digit", "confidence", *(f"p{digit}" for digit in range(10)), "error", "code"]
+
+
+def write(form: Form, files: Sequence[str], outcomes: Iterable["Outcome"]) -> bool:
+    """Write a line for each file to standard output, as its outcome comes, and tell whether all are predictions."""
+    all_predicted, width = True, _column_width(files)
+    for number, (file, outcome) in enumerate(zip(files, outcomes, strict=True)):
+        if number == 0 and form != "jsonl":
+            click.echo(_header(form, width))
+        click.echo(_row(form, file, outcome, width).encode())
+        all_predicted &= not isinstance(outcome, ServiceError)
+    return all_predicted
+
+
+def _column_width(files: Sequence[str]) -> int:
+    room = shutil.get_terminal_size().columns - len("  digit  confidence")
+    return max(len("file"), min(room, max(map(len, files))))
+
+
+def _header(form: Form, width: int) -> str:
+    return f"{'file':{width}}  digit  confidence" if form == "table" else _csv_line(COLUMNS)
+
+
+def _row(form: Form, file: str, outcome: "Outcome", width: int) -> str:
+    name = os.fsencode(file).decode(errors="replace")  # names are any bytes, JSON is Unicode
+    if form == "table":
+        return _table_line(name, outcome, width)
+    return _csv_line(_cells(name, outcome)) if form == "csv" else _json_line(name, outcome)
+
+
+def _table_line(name: str, outcome: "Outcome", width: int) -> str:
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+    if isinstance(outcome, ServiceError):
+        return f"{name:{width}}  {outcome}"
+    return f"{name:{width}}  {outcome.digit:5}  {outcome.confidence:10.2%}"
+
+
+def _cells(name: str, outcome: "Outcome") -> list[object]:
+    if isinstance(outcome, ServiceError):
+        return [name, *[""] * 12, outcome, outcome.code]
+    return [name, outcome.digit, outcome.confidence, *outcome.probabilities, "", ""]
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
+
+
+def _json_line(name: str, outcome: "Outcome") -> str:
+    if isinstance(outcome, ServiceError):
+        fields = {"error": str(outcome), "code": outcome.code}
+    else:
+        fields = msgspec.structs.asdict(outcome)
+    return msgspec.json.encode({"file": name} | fields).decode()

@@ -1,0 +1,299 @@
+"""`python -m service predict`: files and folders, without a server."""
+
+import csv
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service import files, models
+from service.predictor import Predictor
+from service.settings import Settings
+from tests.conftest import ROOT, clean_environment, png
+from training import data
+
+COUNT = 600  # several chunks for each worker, and lines for more than a pipe holds
+SEVEN = ROOT / "tests" / "seven.png"
+
+
+@pytest.fixture(scope="module")
+def folder(mnist: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits")
+    for number, digit in enumerate(mnist.x_test[:COUNT]):
+        (folder / f"{number}.png").write_bytes(png(digit))
+    return folder
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "service", *map(str, arguments)]
+
+
+def run(*arguments: object, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(*arguments), cwd=ROOT, env=clean_environment() | environment, input=stdin, capture_output=True,
+        timeout=60,
+    )  # fmt: skip
+
+
+def read_csv(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, str]]:
+    return list(csv.DictReader(result.stdout.decode().splitlines()))
+
+
+def read_jsonl(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def run_on_terminal(stream: int, *arguments: object) -> tuple[str, bytes]:
+    """Run with standard output, 1, or standard error, 2, on a terminal; give what it shows, and what the other has."""
+    terminal, end = pty.openpty()
+    streams = [end if stream == number else subprocess.PIPE for number in (1, 2)]
+    with subprocess.Popen(
+        command(*arguments), cwd=ROOT, env=clean_environment(), stdout=streams[0], stderr=streams[1],
+    ) as process:  # fmt: skip
+        os.close(end)
+        other = process.stderr if stream == 1 else process.stdout
+        assert other
+        shown, rest = b"", b""
+        with suppress(OSError):  # the terminal ends with EIO when the last process lets go of it
+            if stream == 2:
+                rest = other.read()
+            while part := os.read(terminal, 2**16):
+                shown += part
+        rest += other.read()
+    os.close(terminal)
+    return shown.decode(), rest
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run in a process group of its own; nobody reads its output, so it waits as soon as the pipe is full."""
+    with subprocess.Popen(
+        command("--workers", "2", "predict", "--format", "jsonl", *arguments), cwd=ROOT, env=clean_environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def workers(group: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-g", str(group), "-f", "spawn_main"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def wait_for_workers(group: int, count: int) -> list[int]:
+    deadline = time.monotonic() + 30
+    while len(found := workers(group)) != count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(found) == count
+    return found
+
+
+def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(folder: Path, mnist: data.Dataset) -> None:
+    result = run("--workers", "2", "predict", folder)
+    rows = read_csv(result)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert [row["file"] for row in rows] == [str(folder / f"{number}.png") for number in range(COUNT)]
+    predictor = Predictor(models.load(Settings()), Settings())
+    expected = predictor.predict([predictor.prepare(png(digit)) for digit in mnist.x_test[:COUNT]])
+    assert [int(row["digit"]) for row in rows] == [prediction.digit for prediction in expected]
+    probabilities = np.array([[row[f"p{digit}"] for digit in range(10)] for row in rows], np.float64)
+    assert np.abs(probabilities - [prediction.probabilities for prediction in expected]).max() < 1e-6
+    assert [float(row["confidence"]) for row in rows] == list(probabilities.max(axis=1))
+
+
+def test_the_number_of_workers_changes_nothing(folder: Path) -> None:
+    one, three = (run("--workers", count, "predict", folder).stdout for count in (1, 3))
+    assert one == three
+    assert one.count(b"\n") == COUNT + 1
+
+
+def test_jsonl_has_the_items_of_a_batch_and_their_files() -> None:
+    seven, readme = read_jsonl(run("predict", "--format", "jsonl", SEVEN, "README.md"))
+    assert list(seven) == ["file", "digit", "confidence", "probabilities", "model"]
+    assert (seven["file"], seven["digit"], len(seven["probabilities"])) == (str(SEVEN), 7, 10)
+    assert seven["model"] == {"name": "mnist", "version": "1"}
+    assert list(readme) == ["file", "error", "code"]
+    assert (readme["file"], readme["code"]) == ("README.md", "unreadable_image")
+
+
+def test_named_files_keep_their_order_and_a_bad_one_has_its_error_in_its_place(folder: Path) -> None:
+    paths = [str(folder / f"{number}.png") for number in reversed(range(COUNT))]
+    paths[300:300] = ["README.md"]
+    result = run("--workers", "2", "predict", "--format", "jsonl", *paths)
+    rows = read_jsonl(result)
+    assert (result.returncode, result.stderr) == (1, b"")
+    assert [row["file"] for row in rows] == paths
+    assert [number for number, row in enumerate(rows) if "error" in row] == [300]
+
+
+def test_folders_are_searched_by_suffix_and_in_natural_order(tmp_path: Path) -> None:
+    for name in (
+        "10.png",
+        "9.JPG",
+        "b/2.webp",
+        "b/1.tif",
+        "c/d/x.pnm",
+        "notes.txt",
+        ".hidden.png",
+        ".git/1.png",
+        "e/y",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "lost.png").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.png")
+    found = [str(Path(file).relative_to(tmp_path)) for file in files.find([str(tmp_path)])]
+    assert found == ["9.JPG", "10.png", "b/1.tif", "b/2.webp", "c/d/x.pnm", "lost.png"]
+    assert files.find(["z", str(tmp_path / "e"), "a"]) == ["z", str(tmp_path / "e"), "a"]
+
+
+def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "nothing.png").touch()
+    (tmp_path / "lost.png").symlink_to("nowhere")
+    names = ["empty", "nothing.png", "lost.png", "missing", "/proc/self/mem"]
+    result = run("--max-bytes", "300", "predict", *(tmp_path / name for name in names), SEVEN, "README.md")
+    assert result.returncode == 1
+    assert [(row["error"], row["code"]) for row in read_csv(result)] == [
+        ("There is no picture in this folder.", "unreadable_file"),
+        ("The file is empty.", "empty_image"),
+        ("This can't be read: no such file or directory.", "unreadable_file"),
+        ("This can't be read: no such file or directory.", "unreadable_file"),
+        ("This can't be read: input/output error.", "unreadable_file"),
+        ("", ""),
+        ("The file is too large: at most 300 bytes are read.", "too_large"),
+    ]
+
+
+def test_odd_names_are_written_safely(tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b'/\xff,"\n\x1b[1m7.png'
+    with open(odd, "wb") as file:
+        file.write(SEVEN.read_bytes())
+    shown = f'{tmp_path}/\ufffd,"\n\x1b[1m7.png'
+    text = run("predict", tmp_path, PYTHONIOENCODING="ascii").stdout.decode()
+    assert [row["file"] for row in csv.DictReader(text.splitlines(keepends=True))] == [shown]
+    assert read_jsonl(run("predict", "--format", "jsonl", tmp_path))[0]["file"] == shown
+    line = run("predict", "--format", "table", tmp_path).stdout.decode().splitlines()[1]
+    assert line.split() == [f'{tmp_path}/\ufffd,"\ufffd\ufffd[1m7.png', "7", "99.99%"]
+
+
+def test_standard_input_is_one_picture() -> None:
+    rows = read_csv(run("predict", SEVEN, "-", stdin=SEVEN.read_bytes()))
+    assert [(row["file"], row["digit"]) for row in rows] == [(str(SEVEN), "7"), ("-", "7")]
+    assert read_csv(run("predict", "-"))[0]["code"] == "empty_image"
+
+
+def test_without_preparation_a_picture_must_have_the_size(tmp_path: Path, mnist: data.Dataset) -> None:
+    enlarged = tmp_path / "enlarged.png"
+    enlarged.write_bytes(png(np.kron(mnist.x_test[0], np.ones((2, 2), np.uint8))))
+    assert read_csv(run("predict", enlarged))[0]["digit"] == "7"
+    result = run("predict", "--prepare", "none", enlarged, SEVEN)
+    assert [(row["code"], row["digit"]) for row in read_csv(result)] == [("wrong_image_size", ""), ("", "7")]
+    assert result.returncode == 1
+
+
+def test_settings_apply(tmp_path: Path) -> None:
+    assert read_csv(run("predict", SEVEN, MNIST_MAX_BYTES="100"))[0]["code"] == "too_large"
+    result = run("--runtime", "tensorflow", "predict", SEVEN)
+    assert (read_csv(result)[0]["digit"], result.stderr) == ("7", b"")
+    for arguments in (("--runtime", "onnx", "predict", SEVEN), ("--models", tmp_path / "no", "predict", SEVEN)):
+        result = run(*arguments)
+        assert (result.returncode, result.stdout) == (1, b"")
+        assert result.stderr.startswith(b"Error: MNIST_")
+        assert result.stderr.count(b"\n") == 1
+
+
+def test_a_model_that_cannot_be_loaded_is_told_once(folder: Path, shipped: Path, tmp_path: Path) -> None:
+    version = Path(shutil.copytree(shipped, tmp_path / "mnist" / "9"))
+    shutil.rmtree(version / "assets.extra")
+    (version / "saved_model.pb").write_bytes(b"")
+    result = run("--models", tmp_path, "--workers", "2", "predict", folder)
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.startswith(b"Error: TensorFlow finds no signature serving_default in ")
+    assert b"Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format", "xml", SEVEN), ("--prepare", "maybe", SEVEN)])
+def test_wrong_use_is_told(arguments: tuple[object, ...]) -> None:
+    result = run("predict", *arguments)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.startswith(b"Usage: ")
+
+
+def test_a_terminal_shows_a_table() -> None:
+    shown, errors = run_on_terminal(1, "predict", "tests/seven.png", "README.md", "nope")
+    assert shown.splitlines() == [
+        "file             digit  confidence",
+        "tests/seven.png      7      99.99%",
+        "README.md        This is not a picture in a format that is read (PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM).",
+        "nope             This can't be read: no such file or directory.",
+    ]
+    assert errors == b""
+
+
+def test_many_files_have_a_progress_bar_on_the_terminal_and_few_have_none(folder: Path) -> None:
+    shown, rows = run_on_terminal(2, "predict", folder)
+    assert f"{COUNT}/{COUNT}" in shown
+    assert "INFO" not in shown
+    assert rows == run("predict", folder).stdout
+    assert run_on_terminal(2, "predict", SEVEN)[0] == ""
+
+
+def test_several_processes_share_the_work_and_end_with_their_parent(folder: Path) -> None:
+    with running(folder) as process:
+        assert len(wait_for_workers(process.pid, 2)) == 2
+        process.kill()
+        process.wait(60)
+        wait_for_workers(process.pid, 0)
+
+
+@pytest.mark.parametrize("when", ["as workers start", "as rows come"])
+def test_ctrl_c_ends_it_without_a_traceback(folder: Path, when: str) -> None:
+    with running(folder) as process:
+        assert process.stdout
+        assert process.stderr
+        wait_for_workers(process.pid, 2)
+        if when == "as rows come":
+            process.stdout.read(1)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) == 1
+        assert process.stderr.read().strip() == b"Aborted!"
+        wait_for_workers(process.pid, 0)
+
+
+def test_a_closed_pipe_ends_it_quietly(folder: Path) -> None:
+    with running(folder) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read(1) == b"{"
+        process.stdout.close()
+        process.wait(30)
+        assert process.stderr.read() == b""
+        wait_for_workers(process.pid, 0)
+
+
+def test_a_worker_that_dies_is_told_in_a_sentence(folder: Path) -> None:
+    with running(folder) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read(1) == b"{"
+        os.kill(wait_for_workers(process.pid, 2)[0], signal.SIGKILL)
+        while process.stdout.read(2**16):
+            pass
+        assert process.wait(30) == 1
+        assert process.stderr.read().startswith(b"Error: A worker process died")
