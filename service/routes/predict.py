@@ -1,16 +1,14 @@
 """POST /predict and /predict/batch: pictures in, the probability of each digit out."""
 
-from typing import cast, get_args
-
 import flask
 import numpy as np
 from flask import Blueprint, request
 from numpy.typing import NDArray
 
-from service.errors import MalformedRequest, ServiceError
+from service.errors import ServiceError
 from service.predictor import Prediction, Preparation
 from service.routes import Failure, json_response, predictor
-from service.routes.uploads import read_image, read_images
+from service.routes.uploads import read_image, read_images, read_preparation
 
 routes = Blueprint("predict", __name__)
 
@@ -18,14 +16,14 @@ routes = Blueprint("predict", __name__)
 @routes.post("/predict")
 def predict() -> flask.Response:
     """Predict the one picture of the request."""
-    vector = predictor().prepare(read_image(request), _preparation())
+    vector = predictor().prepare(read_image(request), read_preparation(request))
     return json_response(predictor().predict([vector])[0])
 
 
 @routes.post("/predict/batch")
 def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
-    preparation = _preparation()
+    preparation = read_preparation(request)
     prepared = [_prepare(data, preparation) for data in read_images(request)]
     predictions = iter(predictor().predict([item for item in prepared if not isinstance(item, Failure)]))
     answers: list[Prediction | Failure] = [
@@ -39,10 +37,3 @@ def _prepare(data: bytes, preparation: Preparation) -> NDArray[np.float32] | Fai
         return predictor().prepare(data, preparation)
     except ServiceError as error:
         return Failure.of(error)
-
-
-def _preparation() -> Preparation:
-    wanted = request.args.get("prepare", "auto")
-    if wanted not in get_args(Preparation):
-        raise MalformedRequest(f"prepare is {wanted!r}: it is auto or none.")
-    return cast(Preparation, wanted)

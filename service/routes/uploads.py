@@ -1,11 +1,11 @@
-"""The picture files in a request: multipart, raw, or base64 in JSON."""
+"""The picture files in a request: multipart, raw, or base64 in JSON; and how they are to be prepared."""
 
 import base64
 import binascii
 import io
 import time
 from contextlib import suppress
-from typing import IO
+from typing import IO, cast, get_args
 from urllib.parse import unquote_to_bytes
 
 import flask
@@ -21,6 +21,7 @@ from service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from service.predictor import Preparation
 
 DISCARD_SECONDS = 2.0
 
@@ -82,6 +83,19 @@ def read_images(request: flask.Request) -> list[bytes]:
     if not files:
         raise NoImage("The request has no file: send a picture in a field such as image.")
     return files
+
+
+def read_preparation(request: flask.Request) -> Preparation:
+    """Take from a request how its pictures are to be prepared, ?prepare=auto or none.
+
+    Raises:
+        MalformedRequest: it asks for anything else.
+
+    """
+    wanted = request.args.get("prepare", "auto")
+    if wanted not in get_args(Preparation):
+        raise MalformedRequest(f"prepare is {wanted!r}: it is auto or none.")
+    return cast(Preparation, wanted)
 
 
 def _only(files: list[bytes]) -> bytes:

@@ -1,0 +1,43 @@
+"""Pictures to show: what the model saw, and what mattered in it, as PNG files in data: URLs."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.occlusion import STRIDE
+
+SIZE = 280
+
+# Orange and blue are told apart with every kind of colour vision (Okabe and Ito 2008).
+HELPED = np.array([255, 130, 20], np.float32)
+HINDERED = np.array([50, 140, 255], np.float32)
+
+
+def overlay(digit: NDArray[np.uint8], importance: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lay what mattered, float32 (28, 28), in colour over a digit uint8 (28, 28): RGB uint8 (280, 280, 3).
+
+    Orange is positive and blue negative, the stronger the nearer to the largest absolute value.
+    """
+    # Patches move by STRIDE, so the importance has one value for each square of that side.
+    squares = Image.fromarray(importance / (np.abs(importance).max() or 1)).reduce(STRIDE)
+    share = _enlarge(squares, Image.Resampling.BILINEAR)
+    # The digit is dimmed, so that colour stands out on it; the root lets small shares show beside the largest.
+    gray = 0.6 * _enlarge(Image.fromarray(digit), Image.Resampling.NEAREST)
+    colour, strength = np.where(share > 0, HELPED, HINDERED), np.sqrt(np.abs(share)) * 0.85
+    blended: NDArray[np.uint8] = np.rint(gray + (colour - gray) * strength).astype(np.uint8)
+    return blended
+
+
+def data_url(picture: NDArray[np.uint8]) -> str:
+    """Encode a picture, uint8 (height, width) or RGB (height, width, 3), as a data: URL of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _enlarge(picture: Image.Image, filter_: Image.Resampling) -> NDArray[np.float32]:
+    """Enlarge a picture to float32 (280, 280, 1)."""
+    return np.asarray(picture.resize((SIZE, SIZE), filter_), np.float32)[:, :, np.newaxis]

@@ -1,0 +1,16 @@
+"""POST /explain: a picture in; out come the prediction, what the model saw and what in it mattered."""
+
+import flask
+from flask import Blueprint, request
+
+from service.routes import json_response, predictor
+from service.routes.uploads import read_image, read_preparation
+
+routes = Blueprint("explain", __name__)
+
+
+@routes.post("/explain")
+def explain() -> flask.Response:
+    """Predict the one picture of the request, and explain the answer."""
+    digit = predictor().read(read_image(request), read_preparation(request))
+    return json_response(predictor().explain(digit))
