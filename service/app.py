@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from service import models
 from service.errors import ServiceError
 from service.predictor import Predictor
-from service.routes import Failure, json_response, operations, predict
+from service.routes import Failure, explain, json_response, operations, page, predict
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -29,8 +29,8 @@ def create_app(settings: Settings) -> flask.Flask:
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["predictor"] = Predictor(models.load(settings), settings)
     app.extensions["draining"] = threading.Event()
-    app.register_blueprint(predict.routes)
-    app.register_blueprint(operations.routes)
+    for module in (page, predict, explain, operations):
+        app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)

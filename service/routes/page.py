@@ -1,0 +1,42 @@
+"""GET /: the page to draw a digit or give a picture of one, and see how it is read."""
+
+import flask
+from flask import Blueprint, current_app
+
+from service.routes import predictor
+
+# Nothing is loaded from elsewhere, and no script or style runs that is not a file of /static.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+routes = Blueprint("page", __name__, static_folder="../static", static_url_path="/static")
+
+
+@routes.get("/")
+def page() -> str:
+    """Show the page; its files are under /static."""
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    return flask.render_template("page.html", model=predictor().model_name, max_bytes=limit)
+
+
+@routes.after_request
+def _protect(response: flask.Response) -> flask.Response:
+    response.headers.update(HEADERS)
+    return response

@@ -1,0 +1,370 @@
+"""The page in a real Chromium, on the real service."""
+
+import base64
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Server, serving
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("The page's tests need Chromium: apt-get install chromium", allow_module_level=True)
+pytest.importorskip("playwright", reason="The page's tests need Playwright: pip install playwright")
+
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
+
+SEVEN = ROOT / "tests/seven.png"
+CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
+
+# Makes a File of base64 text in the page, as an event of dropping or pasting holds it.
+TRANSFER = """
+    ([content, name]) => {
+        const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], name, {type: "image/png"}));
+        return transfer;
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving("--workers", "1") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    yield from opened(browser, server, viewport={"width": 1120, "height": 900})
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Server) -> Iterator[Page]:
+    yield from opened(browser, server, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+
+
+def opened(browser: Browser, server: Server, **options: Any) -> Iterator[Page]:
+    """Open the page; in the end its console must hold no error but those of answers that are errors."""
+    with browser.new_context(**options) as context:
+        page = context.new_page()
+        said = listen(page)
+        page.goto(f"http://127.0.0.1:{server.port}/")
+        yield page
+        assert [line for line in said if not line.startswith("Failed to load resource: ")] == []
+
+
+def listen(page: Page) -> list[str]:
+    """Collect what the page writes to the console, and its uncaught errors."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def text(page: Page, selector: str) -> str:
+    content = page.locator(selector).text_content()
+    assert content is not None
+    return content
+
+
+def places(page: Page) -> list[tuple[float, float]]:
+    page.locator("#canvas").scroll_into_view_if_needed()
+    box = page.locator("#canvas").bounding_box()
+    assert box
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in CORNERS]
+
+
+def draw_seven(page: Page) -> None:
+    first, *others = places(page)
+    page.mouse.move(*first)
+    page.mouse.down()
+    for corner in others:
+        page.mouse.move(*corner, steps=15)
+    page.mouse.up()
+
+
+def expect_answer(page: Page, digit: str = "7") -> None:
+    expect(page.locator("#answer[data-state=answer]:not([aria-busy]) #digit")).to_have_text(digit)
+
+
+def expect_error(page: Page, sentence: str) -> None:
+    expect(page.locator("#message")).to_contain_text(sentence)
+    expect_no_answer(page, "error")
+
+
+def expect_no_answer(page: Page, state: str = "empty") -> None:
+    expect(page.locator("#answer")).to_have_attribute("data-state", state)
+    assert not text(page, "#digit").isdigit()
+    assert text(page, "#announcement") == ""
+    assert set(page.locator(".share").all_text_contents()) == {""}
+    assert page.locator("#seen[src], #overlay[src]").count() == 0
+
+
+def download(page: Page, folder: Path) -> Path:
+    with page.expect_download() as event:
+        page.locator("#download").click()
+    path = folder / str(event.value.suggested_filename)
+    event.value.save_as(path)
+    return path
+
+
+def curl(page: Page, folder: Path) -> str:
+    command = shlex.split(text(page, "#command"))
+    return subprocess.run([*command, "-sS"], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_loads_without_a_word_in_the_console(browser: Browser, server: Server) -> None:
+    page = browser.new_page()
+    said = listen(page)
+    page.goto(f"http://127.0.0.1:{server.port}/", wait_until="networkidle")
+    expect_no_answer(page)
+    assert said == []
+    page.close()
+
+
+def test_policy_lets_no_inline_script_run(browser: Browser, server: Server) -> None:
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.addEventListener("securitypolicyviolation", (event) => window.violated = event.violatedDirective);
+            document.body.append(script);
+        }"""
+    )
+    page.wait_for_function("window.violated")
+    assert page.evaluate("[window.ran, window.violated]") == [None, "script-src-elem"]
+    page.close()
+
+
+def test_drawing_with_the_mouse(page: Page) -> None:
+    draw_seven(page)
+    expect_answer(page)
+    share = text(page, "#confidence")
+    assert re.fullmatch(r"\d+\.\d%", share)
+    assert text(page, "#announcement") == f"7, {share}"
+    assert text(page, "tr.first") == f"7{share}"
+    for picture, width in (("#seen", 28), ("#overlay", 280)):
+        assert page.locator(picture).evaluate("image => image.decode().then(() => image.naturalWidth)") == width
+
+
+def test_bars_are_as_long_as_the_probabilities(page: Page, server: Server) -> None:
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+    drawn = page.locator(".bar").evaluate_all("bars => bars.map(bar => bar.style.getPropertyValue('--share'))")
+    expected = server.post(SEVEN.read_bytes())[1]["probabilities"]
+    assert [float(share.rstrip("%")) / 100 for share in drawn] == pytest.approx(expected, abs=1e-6)
+
+
+def test_undo_and_clear(page: Page) -> None:
+    draw_seven(page)
+    expect_answer(page)
+    page.get_by_role("button", name="Clear").click()
+    expect_no_answer(page)
+    page.get_by_role("button", name="Undo").click()
+    expect_answer(page)
+    page.keyboard.press("Control+z")
+    expect_no_answer(page)
+    assert page.get_by_role("button", name="Undo").is_disabled()
+
+
+def test_drawing_by_touch(phone: Page) -> None:
+    touch = phone.context.new_cdp_session(phone)
+    (x, y), *others = places(phone)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for to_x, to_y in others:
+        for step in range(1, 11):
+            point = {"x": x + (to_x - x) * step / 10, "y": y + (to_y - y) * step / 10}
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        x, y = to_x, to_y
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect_answer(phone)
+    assert phone.evaluate("scrollY") == 0
+    expect(phone.locator("#canvas")).to_have_css("touch-action", "none")
+
+
+def test_drawing_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    for key, times in (("ArrowUp", 6), ("ArrowLeft", 4), ("Space", 1), ("ArrowRight", 8)):
+        for _ in range(times):
+            page.keyboard.press(key)
+    for _ in range(6):
+        page.keyboard.down("ArrowDown")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.up("ArrowDown")
+    page.keyboard.press("Space")
+    expect_answer(page)
+
+
+def test_choosing_a_file(page: Page) -> None:
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+    assert page.locator("#photo").get_attribute("alt") == "Your picture, seven.png"
+    draw_seven(page)
+    expect(page.locator("#photo")).to_be_hidden()
+
+
+def test_dropping_a_file(page: Page) -> None:
+    transfer = page.evaluate_handle(TRANSFER, [base64.b64encode(SEVEN.read_bytes()).decode(), "seven.png"])
+    page.dispatch_event("body", "dragover", {"dataTransfer": transfer})
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    expect_answer(page)
+
+
+def test_pasting_a_file(page: Page) -> None:
+    transfer = page.evaluate_handle(TRANSFER, [base64.b64encode(SEVEN.read_bytes()).decode(), "image.png"])
+    transfer.evaluate(
+        "clipboardData => document.body.dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true}))"
+    )
+    expect_answer(page)
+    assert text(page, "#download") == "Download image.png"
+
+
+def test_unreadable_file_takes_the_old_answer_away(page: Page) -> None:
+    draw_seven(page)
+    expect_answer(page)
+    page.set_input_files("#file", ROOT / "README.md")
+    expect_error(page, "This is not a picture in a format that is read")
+    draw_seven(page)
+    expect_answer(page)
+    assert text(page, "#message") == ""
+
+
+def test_old_answer_is_away_while_a_file_is_read(page: Page) -> None:
+    draw_seven(page)
+    expect_answer(page)
+    held = hold_request(page, lambda page: page.set_input_files("#file", SEVEN))
+    expect_no_answer(page)
+    assert text(page, "#confidence") == "Reading…"
+    held.continue_()
+    expect_answer(page)
+
+
+def test_file_too_large(page: Page) -> None:
+    content = bytes(11 * 2**20)
+    page.set_input_files("#file", {"name": "large.png", "mimeType": "image/png", "buffer": content})
+    expect_error(page, "The file is too large: at most 10.4 MB are read.")
+
+
+def test_answer_to_an_older_picture_is_dropped(page: Page) -> None:
+    held = hold_request(page, draw_seven)
+    assert page.locator("#answer").get_attribute("aria-busy") == "true"
+    page.get_by_role("button", name="Undo").click()
+    held.continue_()
+    page.wait_for_load_state("networkidle")
+    expect_no_answer(page)
+
+
+def test_the_last_of_several_pictures_is_answered(page: Page, server: Server, tmp_path: Path) -> None:
+    held = hold_request(page, draw_seven)
+    page.mouse.click(*places(page)[0])
+    page.mouse.click(*places(page)[2])
+    held.continue_()
+    expect(page.locator("#answer[data-state=answer]:not([aria-busy])")).to_be_visible()
+    drawing = download(page, tmp_path).read_bytes()
+    assert page.locator("#seen").get_attribute("src") == server.post(drawing, "/explain")[1]["seen"]
+
+
+def hold_request(page: Page, draw: Callable[[Page], None]) -> Route:
+    """Draw, and keep the request back until it is continued."""
+    held: list[Route] = []
+    page.route("**/explain", lambda route: held.append(route), times=1)
+    with page.expect_request("**/explain"):
+        draw(page)
+    page.wait_for_function("document.querySelector('[aria-busy=true]')")
+    assert len(held) == 1
+    return held[0]
+
+
+def test_service_away(browser: Browser) -> None:
+    with serving("--workers", "1") as server:
+        for page in opened(browser, server):
+            draw_seven(page)
+            expect_answer(page)
+            server.stop()
+            draw_seven(page)
+            expect_error(page, "The service can't be reached.")
+
+
+def test_offline(page: Page) -> None:
+    page.context.set_offline(True)
+    draw_seven(page)
+    expect_error(page, "You are offline.")
+
+
+@pytest.mark.parametrize("name", ["drawing", "seven.png", "it's $(no).png", 'a "seven".png', "a;type=b, c.png"])
+def test_curl_command_works(page: Page, tmp_path: Path, name: str) -> None:
+    if name == "drawing":
+        draw_seven(page)
+        expect_answer(page)
+        assert download(page, tmp_path).name == "drawing.png"
+    else:
+        shutil.copy(SEVEN, tmp_path / name)
+        page.set_input_files("#file", tmp_path / name)
+        expect_answer(page)
+    assert '"digit":7,' in curl(page, tmp_path)
+
+
+def test_copying_the_command(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.locator("#announcement")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == text(page, "#command")
+
+
+def test_no_sideways_scroll_on_a_phone(phone: Page) -> None:
+    name = "a_very_long_name_without_any_break_" * 5 + ".png"
+    phone.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": SEVEN.read_bytes()})
+    expect_answer(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth") == 360
+    assert phone.get_by_text("Camera").is_visible()
+    assert phone.locator("#camera").get_attribute("capture") == "environment"
+
+
+def test_dark_scheme(page: Page) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    assert max(map(int, re.findall(r"\d+", dark))) < 64 < 192 < min(map(int, re.findall(r"\d+", light)))
+
+
+def test_every_control_has_a_name_and_a_visible_focus(page: Page) -> None:
+    for key in ("Tab", "Space", "ArrowDown", "ArrowDown", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    expect(page.locator("#answer")).to_have_attribute("data-state", "answer")
+    names = []
+    for _ in range(8):
+        names.append(
+            page.evaluate(
+                """() => {
+                    const focused = document.activeElement;
+                    const around = [focused, focused.parentElement];
+                    const outlined = around.some((each) => getComputedStyle(each).outlineStyle !== "none");
+                    return [focused.ariaLabel ?? focused.labels?.[0]?.innerText ?? focused.innerText, outlined];
+                }"""
+            )
+        )
+        page.keyboard.press("Tab")
+    assert [name for name, _ in names] == [
+        "Drawing area", "Undo", "Clear", "Choose a file", "Draw with the keyboard", "Download drawing.png", "Copy",
+        text(page, "#command"),
+    ]  # fmt: skip
+    assert all(outlined for _, outlined in names)
