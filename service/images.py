@@ -16,6 +16,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 # Larger pictures are reduced by a whole factor, to at least this width and height: more tells nothing of a digit.
 SIDE = 512
 
+# Ink alone varies by less, in levels of 255.
+PAPER_AND_INK = 40
+
 # Of pictures with more pixels, a process decodes one at a time, so that its memory is bounded.
 LARGE = 1_000_000
 _one_large_at_a_time = threading.Lock()
@@ -112,17 +115,24 @@ def _turn_upright(image: Image.Image) -> None:
 
 def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I;16"):
-        return np.asarray(_reduce(Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))))
+        return np.asarray(_reduce(Image.fromarray(_reduce_16_bits(np.asarray(image)))))
     if image.mode in ("I", "F"):
-        return _reduce_depth(np.asarray(_reduce(image)))
+        return _reduce_32_bits(np.asarray(_reduce(image)))
     if image.has_transparency_data:
         return _flatten(image)
     return np.asarray(_reduce(image.convert("L")))
 
 
-def _reduce_depth(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _reduce_16_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Bring 16-bit values to uint8 by the full scale of their source: 8 and 12-bit ones are stored as they are, too."""
+    bits = int(values.max()).bit_length()
+    return (values >> (0 if bits <= 8 else 4 if bits <= 12 else 8)).astype(np.uint8)
+
+
+def _reduce_32_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Bring 32-bit values, which have no full scale of their own, to uint8 by their largest."""
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0)
+    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    finite -= min(finite.min(), 0)
     return np.rint(finite * (255 / (finite.max() or 1))).astype(np.uint8)
 
 
@@ -131,11 +141,16 @@ def _reduce(image: Image.Image) -> Image.Image:
 
 
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:
-    """Lay ink on transparency onto white, or onto black where the ink itself is light."""
     if "A" not in image.getbands():
         image = image.convert("RGBA")
     alpha, gray = _reduce(image.getchannel("A")), _reduce(image.convert("L"))
-    levels = np.array(gray.histogram(alpha))  # of the pixels that are not wholly transparent
-    ink = levels @ np.arange(256) / max(levels.sum(), 1)
-    paper = Image.new("L", gray.size, 0 if ink > 127 else 255)
-    return np.asarray(Image.composite(gray, paper, alpha))
+    return np.asarray(Image.composite(gray, Image.new("L", gray.size, _paper(gray, alpha)), alpha))
+
+
+def _paper(gray: Image.Image, alpha: Image.Image) -> int:
+    """Choose what to lay a picture on where it is transparent."""
+    levels = np.cumsum(gray.histogram(alpha))  # of the pixels that are not wholly transparent
+    dark, median, light = np.searchsorted(levels, np.array([0.05, 0.5, 0.95]) * levels[-1])
+    if levels[-1] > gray.width * gray.height / 2 and light - dark > PAPER_AND_INK:
+        return int(median)  # it has paper of its own, and is transparent around it
+    return 0 if median > 127 else 255  # it is ink alone: light ink shows on black
