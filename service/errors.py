@@ -96,3 +96,10 @@ class WrongImageSize(ServiceError):
 
     status = 422
     code = "wrong_image_size"
+
+
+class NoDigit(ServiceError):
+    """The picture shows nothing written: it is blank, a gradient, or noise."""
+
+    status = 422
+    code = "no_digit"

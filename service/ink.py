@@ -1,0 +1,191 @@
+"""The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service import paper, ruling
+from service.errors import NoDigit
+
+Gray = NDArray[np.uint8]
+Ink = NDArray[np.float32]
+
+# The digit is looked for in a copy of such a size: wide enough to tell its parts, and small enough to be quick.
+SHORT_SIDE = (112, 208)
+LONG_SIDE = 768
+
+# Less contrast than this is none, in levels of 255 between the lightest and the darkest.
+CONTRAST = 16
+# Marks are as dark as this part of the darkest ink, and darker than paper by this many times its noise.
+FAINT, SHADE = 0.2, 0.55
+CLEAR = 4
+
+# What ink is, and shade, stain and noise are not; behind each, the nearest of 2,000 uploads of training/uploads.py.
+SURE = 6  # times darker than the noise: 7.1
+STANDS_OUT = 0.4  # of all that is written: 0.64
+STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
+SLENDER = 0.6  # at most, its strokes' width to its height: 0.48
+SMALLEST = 4  # pixels of the shorter side of a picture
+GRAIN = 0.25  # of the variance that is left of a small picture when neighbours are averaged; noise leaves a ninth
+
+
+@dataclass(frozen=True)
+class Marks:
+    """All connected marks of a picture. Index 0 is the paper between them, and never counts."""
+
+    labels: NDArray[np.int32]  # (height, width): the mark that each pixel belongs to
+    mass: NDArray[np.float64]  # (n,): sum of its ink
+    box: NDArray[np.int32]  # (n, 4): left, top, width, height
+    center: NDArray[np.float64]  # (n, 2): x, y, as parts of the picture
+    contact: NDArray[np.int64]  # (n,): pixels of the picture's border that it covers
+
+    @property
+    def extent(self) -> NDArray[np.int32]:
+        """The longer side of each mark."""
+        return self.box[:, 2:].max(axis=1)
+
+
+def find(picture: Gray) -> Ink:
+    """Find the digit in a picture uint8 (height, width), and give its ink alone, cropped, float32 in [0, 1].
+
+    Raises:
+        NoDigit: the picture shows nothing written.
+
+    """
+    if int(picture.max()) - int(picture.min()) < CONTRAST or min(picture.shape) < SMALLEST or _is_grain(picture):
+        raise NoDigit("There is no digit in the picture: it is blank, or noise.")
+    smooth = _smooth(_resize(_without_impulses(picture)))
+    dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
+    reasons = []
+    for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
+        density, noise = paper.density(dark_on_light, even)
+        darkest, least = float(np.percentile(density[::2, ::2], 99.9)), max(CLEAR * noise, 0.05)
+        for part in (FAINT, SHADE):
+            try:
+                return _pick(density, noise, max(least, part * darkest))
+            except NoDigit as error:
+                reasons.append(error)
+    raise reasons[0]
+
+
+def _pick(density: Ink, noise: float, least: float) -> Ink:
+    """Pick the digit out of all that is darker than `least`, and give its ink as `find` does."""
+    dark = (density > least).astype(np.uint8)
+    written = ruling.erase(dark)
+    digit = _choose(_measure(written, density))
+    box = _box(digit)
+    ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
+    level = float(np.percentile(ink[digit[box] > 0], 80))
+    if level < max(0.06, SURE * noise):
+        raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
+    # Ink of full strength becomes 1, and paper 0, steep between: a blurred stroke ends where it is half as dark.
+    sharp = np.clip((ink / level - 0.5) * 2.5 + 0.5, 0, 1)
+    if not _is_written(density[box] / level, sharp > 0.5):
+        raise NoDigit("There is no digit in the picture: it has light and shade, but no strokes.")
+    return sharp
+
+
+def _is_grain(picture: Gray) -> bool:
+    """Tell whether a small picture is noise; in a larger one noise is smoothed away."""
+    if min(picture.shape) >= SHORT_SIDE[0]:
+        return False
+    left = cv2.blur(picture, (3, 3)).var() / picture.var()
+    return float(left) < GRAIN
+
+
+def _is_written(density: Ink, ink: NDArray[np.bool_]) -> bool:
+    """Tell whether ink has edges and strokes, by the density around it, of which 1 is full strength."""
+    inside, height = ink.astype(np.uint8), max(ink.shape)
+    edge = ink & (cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
+    if not edge.any():
+        return False
+    slope = np.hypot(*(cv2.Sobel(density, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))))
+    width = 2 * float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
+    return float(np.median(slope)) * height > STEEP and width < SLENDER * height
+
+
+def _box(mask: Gray) -> tuple[slice, slice]:
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(max(top - 3, 0), top + height + 3), slice(max(left - 3, 0), left + width + 3)
+
+
+def _without_impulses(picture: Gray) -> Gray:
+    """Take single light and dark pixels out, where there are many of both: the median would thin fine strokes."""
+    height, width = picture.shape
+    middle = picture[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None]
+    median = cv2.medianBlur(middle, 3)
+    darker = np.count_nonzero(cv2.subtract(median, middle) > 50)
+    lighter = np.count_nonzero(cv2.subtract(middle, median) > 50)
+    return cv2.medianBlur(picture, 3) if min(darker, lighter) > 0.003 * middle.size else picture
+
+
+def _resize(picture: Gray) -> Gray:
+    short, long = min(picture.shape), max(picture.shape)
+    factor = min(max(SHORT_SIDE[0] / short, min(1, SHORT_SIDE[1] / short)), LONG_SIDE / long)
+    size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+
+
+def _smooth(picture: Gray) -> Gray:
+    noise = _noise(picture)
+    return cv2.GaussianBlur(picture, (0, 0), 0.8 if noise < 5 else 1.4 if noise < 12 else 2.0)
+
+
+def _noise(picture: Gray) -> float:
+    """Estimate the standard deviation of a picture's noise, in levels (Immerkaer 1996, with a median for the mean)."""
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    differences = np.abs(cv2.filter2D(picture, cv2.CV_16S, mask)[::2, ::2])
+    return float(np.median(differences)) / 0.6745 / 6
+
+
+def _measure(written: Gray, density: Ink) -> Marks:
+    # Pencil, chalk and noise leave gaps of a pixel within a stroke.
+    whole = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(whole)
+    inked = written > 0
+    mass = np.bincount(labels[inked], density[inked], count).astype(np.float64)
+    height, width = written.shape
+    rim = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
+    contact = np.bincount(rim, minlength=count)
+    mass[0] = contact[0] = 0
+    return Marks(labels, mass, stats[:, :4], centers / (width, height), contact)
+
+
+def _choose(marks: Marks) -> Gray:
+    """Choose the mark that is most a digit, and what belongs to it, as a mask uint8 (height, width) of 0 and 1."""
+    height, width = marks.labels.shape
+    outside = _runs_along_the_border(marks)
+    # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
+    away = np.hypot(*(marks.center - 0.5).T)
+    score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
+    score[outside] = 0
+    main = int(score.argmax())
+    if not score[main]:
+        raise NoDigit("There is no digit in the picture.")
+    around = outside | (marks.contact > 0.2 * (width + height))
+    parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
+    chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
+    if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
+        raise NoDigit("There is no digit in the picture: of its many marks none stands out.")
+    return chosen[marks.labels].astype(np.uint8)
+
+
+def _runs_along_the_border(marks: Marks) -> NDArray[np.bool_]:
+    """Tell which marks are bands along an edge, as scans have them."""
+    narrow = marks.box[:, 2:].min(axis=1) < 0.12 * min(marks.labels.shape)
+    return narrow & (marks.contact > 0.6 * marks.extent) & (marks.extent > 0.3 * min(marks.labels.shape))
+
+
+def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gap: float) -> NDArray[np.bool_]:
+    """Join to a mark the parts that lie within a gap of it, and then those near them: the bar of a 5 may float."""
+    chosen = np.arange(len(parts)) == main
+    parts[0] = False
+    while (parts & ~chosen).any():
+        away = cv2.distanceTransform((~chosen[marks.labels]).astype(np.uint8), cv2.DIST_L2, 3)
+        near = np.bincount(marks.labels[away < gap], minlength=len(parts)) > 0
+        if not (near & parts & ~chosen).any():
+            break
+        chosen |= near & parts
+    return chosen

@@ -1,0 +1,102 @@
+"""The paper under the ink: which of the two is lighter, and how dark the ink is on it under any light."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+Density = NDArray[np.float32]
+
+# Of a picture of this side, strokes of every pen are narrower than the largest of these, most than the smallest.
+POLARITY_SIDE = 96
+POLARITY_WIDTHS = (5, 9, 17, 33)
+
+# Darker paper than this is taken for such, so that noise in black corners does not become ink.
+DARKEST = 60
+
+# How much of the variance two levels explain where a picture has just ink and evenly lit paper (Otsu 1979).
+TWO_LEVELS = 0.92
+
+
+def is_light(picture: Gray) -> bool:
+    """Tell whether a picture, uint8 (height, width), has dark ink on lighter paper, and not the reverse.
+
+    Ink is where it is narrow. At each of several widths, what is narrower and dark (the black top-hat) is weighed
+    against what is narrower and light (the white one); the narrower, the more it counts, since the insides of a
+    digit's loops are narrow as well, but wider than its strokes.
+    """
+    scale = POLARITY_SIDE / min(picture.shape)
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    room = max(POLARITY_WIDTHS)  # paper goes on beyond the picture, or the rest beside a digit were narrow
+    small = cv2.copyMakeBorder(small, room, room, room, room, cv2.BORDER_REPLICATE)
+    balance = 0.0
+    for width in POLARITY_WIDTHS:
+        square = np.ones((width, width), np.uint8)
+        dark = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, square)
+        light = cv2.morphologyEx(small, cv2.MORPH_TOPHAT, square)
+        balance += (_strength(dark) - _strength(light)) / width**1.75
+    return balance >= 0
+
+
+def _strength(hat: Gray) -> float:
+    """Sum a top-hat up, contrast far before area, without what noise gives it everywhere."""
+    levels = _levels(hat)
+    noise = 2 * int(np.searchsorted(np.cumsum(levels), hat.size / 2))
+    return float(levels @ np.maximum(np.arange(256.0) - noise, 0) ** 3)
+
+
+def may_be_even(picture: Gray) -> bool:
+    """Tell whether a picture, uint8 (height, width), has two levels, as ink and evenly lit paper have (Otsu 1979)."""
+    return _explained(*_split(picture)) > TWO_LEVELS
+
+
+def density(picture: Gray, even: bool) -> tuple[Density, float]:
+    """Measure how much of the paper's light the ink takes, float32 (height, width) in [0, 1], and the noise in it.
+
+    The picture, uint8 (height, width), has dark ink on light paper, which is lit evenly or not.
+    """
+    paper = _even_paper(picture) if even else _uneven_paper(picture)
+    taken = (paper - picture) / np.maximum(paper, DARKEST)
+    # Of the lower fifth, as far as ink leaves it alone, the spread is the noise's, and its upper end near the mean.
+    low, fifth = np.percentile(taken[::3, ::3], (2, 20))
+    noise = float(fifth - low) / 1.2
+    return np.maximum(taken - np.float32(fifth + noise), 0), noise
+
+
+def _even_paper(picture: Gray) -> Density:
+    """Estimate the light of paper that is lit evenly, float32 (height, width): that of most of the lighter pixels."""
+    _, _, light = _split(picture)
+    return np.full(picture.shape, np.searchsorted(np.cumsum(light), light.sum() / 2), np.float32)
+
+
+def _uneven_paper(picture: Gray) -> Density:
+    """Estimate the light that paper gives everywhere, under the ink too, float32 (height, width).
+
+    Closing fills what is narrower than its square, and leaves the edges of shadows, tables and sheets.
+    """
+    width = int(0.35 * min(picture.shape)) | 1
+    room = width // 4
+    wide = cv2.copyMakeBorder(picture, room, room, room, room, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
+    return cv2.blur(closed[room:-room, room:-room], (9, 9)).astype(np.float32)
+
+
+def _split(picture: Gray) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Count the pixels of each level, (256,): of all, of the darker ones and of the lighter ones."""
+    threshold, _ = cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)
+    levels, values = _levels(picture), np.arange(256)
+    return levels, levels * (values <= threshold), levels * (values > threshold)
+
+
+def _levels(picture: Gray) -> NDArray[np.float64]:
+    """Count the pixels of each level, (256,)."""
+    return cv2.calcHist([picture], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+
+
+def _explained(levels: NDArray[np.float64], *classes: NDArray[np.float64]) -> float:
+    """Give the part of the variance that lies between classes of levels, of 256 counts each."""
+    values = np.arange(256.0)
+    mean = levels @ values / levels.sum()
+    whole = levels @ (values - mean) ** 2
+    between = sum(part.sum() * (part @ values / max(part.sum(), 1) - mean) ** 2 for part in classes)
+    return float(between / max(whole, 1))

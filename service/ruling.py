@@ -1,0 +1,100 @@
+"""Straight lines that are no one's handwriting: ruled and squared paper, the borders of a form's fields."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+
+TILT = np.radians(10)  # a page is held at most so far from upright
+STEP = np.pi / 360
+SPAN = 0.85  # of a picture's width: a single line that spans it is ruled
+LONG = 0.45  # of it: lines that long may be ruled, if there are several
+THIN = 20  # times longer than thick, at least
+NEAR = 5  # pixels at both ends: lines that near are one
+REACH = 8  # pixels to each side, looked at for the thickness of a line
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that runs mostly along x: where it is, and how it is drawn."""
+
+    x: NDArray[np.intp]
+    y: NDArray[np.intp]
+    angle: float
+    length: int
+    thickness: float
+
+
+def erase(marks: Mask) -> Mask:
+    """Take ruled lines out of marks, uint8 (height, width) of 0 and 1, and leave the strokes that cross them."""
+    return marks & ~(_ruling(marks) | _ruling(np.ascontiguousarray(marks.T)).T)
+
+
+def _ruling(marks: Mask) -> Mask:
+    """Mark the pixels of lines that run mostly along x."""
+    lines, ruling = _lines(marks), np.zeros_like(marks)
+    for line in lines:
+        parallels = sum(abs(line.angle - other.angle) < np.radians(2.5) for other in lines) - 1
+        if line.length > SPAN * marks.shape[1] or (parallels and line.length > THIN * line.thickness):
+            ruling |= _pixels(marks, line)
+    return ruling
+
+
+def _pixels(marks: Mask, line: Line) -> Mask:
+    along = np.zeros_like(marks)
+    points = np.stack([line.x, line.y], axis=1).astype(np.int32)
+    cv2.polylines(along, [points], isClosed=False, color=1, thickness=int(line.thickness + 3))
+    # Where marks are higher than the line is thick, a stroke crosses it.
+    higher = np.ones((int(np.ceil(1.6 * line.thickness)) + 2, 1), np.uint8)
+    return along & marks & ~cv2.morphologyEx(marks, cv2.MORPH_OPEN, higher)
+
+
+def _lines(marks: Mask) -> list[Line]:
+    """Find thin straight lines that run mostly along x (Hough transform), each once."""
+    width = marks.shape[1]
+    found = cv2.HoughLines(marks, 1, STEP, int(LONG * width), min_theta=np.pi / 2 - TILT, max_theta=np.pi / 2 + TILT)
+    if found is None:
+        return []
+    distance, angle = found.reshape(-1, 2)[:100].T
+    ends = (distance[:, None] - np.outer(np.cos(angle), (0, width - 1))) / np.sin(angle)[:, None]
+    measured = (_measure(marks, ends[index], float(angle[index])) for index in _distinct(ends))
+    return [line for line in measured if line]
+
+
+def _distinct(ends: NDArray[np.float32]) -> list[int]:
+    """Choose, of lines by their heights at both sides (n, 2), strongest first, those that are not nearly another."""
+    distinct: list[int] = []
+    open_ = np.ones(len(ends), bool)
+    while open_.any():
+        distinct.append(int(open_.argmax()))
+        open_ &= np.abs(ends - ends[distinct[-1]]).max(axis=1) > NEAR
+    return distinct
+
+
+def _measure(marks: Mask, ends: NDArray[np.float64], angle: float) -> Line | None:
+    height, width = marks.shape
+    x = np.arange(width)
+    y = np.rint(np.linspace(ends[0], ends[1], width)).astype(np.intp)
+    x, y = x[(y >= 0) & (y < height)], y[(y >= 0) & (y < height)]
+    if len(x) < LONG * width:
+        return None
+    rows = np.clip(y + np.arange(-REACH, REACH + 1)[:, None], 0, height - 1)
+    band = marks[rows, x]
+    on = band[REACH - 1 : REACH + 2].any(axis=0)
+    length = _longest_run(on)
+    if length < LONG * width:
+        return None
+    above, below = band[REACH::-1], band[REACH + 1 :]
+    runs = np.cumprod(above, axis=0).sum(axis=0) + np.cumprod(below, axis=0).sum(axis=0)
+    thickness = max(float(np.median(runs[on])), 1.0)
+    return Line(x, y, angle, length, thickness) if thickness < min(0.05 * width, 12) else None
+
+
+def _longest_run(on: NDArray[np.bool_]) -> int:
+    """Measure the longest run of a line, over gaps of a few pixels."""
+    closed = cv2.morphologyEx(on.astype(np.uint8)[None], cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))[0]
+    turns = np.flatnonzero(np.diff(closed, prepend=0, append=0))
+    return int((turns[1::2] - turns[::2]).max(initial=0))
