@@ -20,7 +20,8 @@ SOURCE = click.option(
 
 
 @click.group(invoke_without_command=True)
-@click.option("--recipe", type=click.Choice(["dense"]), default="dense", show_default=True, help="The network.")
+@click.option("--recipe", type=click.Choice(["dense", "convnet"]), default="dense", show_default=True,
+              help="The network.")  # fmt: skip
 @click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True, envvar="MNIST_MODELS",
               help="Folder of models: the next version is written to its folder mnist. [MNIST_MODELS]")  # fmt: skip
 @SOURCE
@@ -28,7 +29,7 @@ SOURCE = click.option(
               help="Of the weights and the order of the images.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(1), help="[default: the recipe's]")
-@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adagrad", "rmsprop", "adam"]),
+@click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]),
               help="[default: the recipe's]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: the optimizer's]")
 @click.pass_context

@@ -12,6 +12,7 @@ OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
     "adagrad": keras.optimizers.Adagrad,
     "rmsprop": keras.optimizers.RMSprop,
     "adam": keras.optimizers.Adam,
+    "adamw": lambda **settings: keras.optimizers.AdamW(weight_decay=0.02, **settings),
 }
 
 
@@ -24,10 +25,12 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float | None = None  # None: the optimizer's own default
+    augmented: bool = False  # fitted to ever new variations, the learning rate rising to its value and falling to 0
+    held_out: int = 0  # of the training images, the last ones, kept for validation
 
-    def compile(self) -> keras.Model:
-        """Build the network, with fresh weights, ready to be fitted."""
-        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+    def compile(self, images: int) -> keras.Model:
+        """Build the network, with fresh weights, ready to be fitted to so many images."""
+        rate = {} if self.learning_rate is None else {"learning_rate": self._schedule(images)}
         model = self.build()
         model.compile(
             optimizer=OPTIMIZERS[self.optimizer](**rate),
@@ -38,6 +41,15 @@ class Recipe:
         )
         return model
 
+    def _schedule(self, images: int) -> object:
+        if not self.augmented:
+            return self.learning_rate
+        steps = images // self.batch_size * self.epochs
+        warm_up = steps // 20
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warm_up, warmup_target=self.learning_rate, warmup_steps=warm_up
+        )
+
 
 def build_dense() -> keras.Model:
     """Build the network of Deep Learning with Python, chapter 2 (F. Chollet): 784 -> 512 relu -> 10 softmax."""
@@ -47,5 +59,41 @@ def build_dense() -> keras.Model:
     )
 
 
-# Chapter 2 of Deep Learning with Python: about 97.9% on the test images.
-RECIPES = {"dense": Recipe(build_dense, optimizer="rmsprop", epochs=5, batch_size=128)}
+def build_convnet() -> keras.Model:
+    """Build a small convolutional network: most of its work at 14x14, where a stroke is a pixel wide."""
+    return keras.Sequential(
+        [
+            keras.Input((784,)),
+            layers.Reshape((28, 28, 1)),
+            *_convolution(16, 5, strides=2),
+            *_convolution(32, 3),
+            *_convolution(64, 3, strides=2),
+            *_convolution(64, 3),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(64, activation="relu"),
+            layers.Dropout(0.3),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="convnet",
+    )
+
+
+def _convolution(filters: int, size: int, strides: int = 1) -> list[keras.Layer]:
+    convolve = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)
+    return [convolve, layers.BatchNormalization(), layers.ReLU()]
+
+
+RECIPES = {
+    # Chapter 2 of Deep Learning with Python: about 97.9% on the test images.
+    "dense": Recipe(build_dense, optimizer="rmsprop", epochs=5, batch_size=128),
+    "convnet": Recipe(
+        build_convnet,
+        optimizer="adamw",
+        epochs=24,
+        batch_size=128,
+        learning_rate=0.003,
+        augmented=True,
+        held_out=10_000,
+    ),
+}
