@@ -19,8 +19,10 @@ LONG_SIDE = 768
 # Less contrast than this is none, in levels of 255 between the lightest and the darkest.
 CONTRAST = 16
 # Marks are as dark as this part of the darkest ink, and darker than paper by this many times its noise.
-FAINT, SHADE = 0.2, 0.55
+FAINT = 0.2
 CLEAR = 4
+# A frame is drawn within this part of its sides.
+FRAME = 0.12
 
 # What ink is, and shade, stain and noise are not; behind each, the nearest of 2,000 uploads of training/uploads.py.
 SURE = 6  # times darker than the noise: 7.1
@@ -35,7 +37,7 @@ GRAIN = 0.25  # of the variance that is left of a small picture when neighbours 
 class Marks:
     """All connected marks of a picture. Index 0 is the paper between them, and never counts."""
 
-    labels: NDArray[np.int32]  # (height, width): the mark that each pixel belongs to
+    labels: NDArray[np.uint16]  # (height, width): the mark that each pixel belongs to
     mass: NDArray[np.float64]  # (n,): sum of its ink
     box: NDArray[np.int32]  # (n, 4): left, top, width, height
     center: NDArray[np.float64]  # (n, 2): x, y, as parts of the picture
@@ -61,13 +63,30 @@ def find(picture: Gray) -> Ink:
     reasons = []
     for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
         density, noise = paper.density(dark_on_light, even)
-        darkest, least = float(np.percentile(density[::2, ::2], 99.9)), max(CLEAR * noise, 0.05)
-        for part in (FAINT, SHADE):
+        darkest = np.sort(density[::2, ::2], axis=None)[-1 - density.size // 4000]  # but for a thousandth
+        faint = max(CLEAR * noise, 0.05, FAINT * float(darkest))
+        for least in _levels(density, faint):
             try:
-                return _pick(density, noise, max(least, part * darkest))
+                return _pick(density, noise, least)
             except NoDigit as error:
                 reasons.append(error)
     raise reasons[0]
+
+
+def _levels(density: Ink, faint: float) -> tuple[float, float]:
+    """Give two levels to look for the digit at, the likelier first: `faint`, and one between shade and ink (Otsu 1979).
+
+    Shade is broader than the strokes in it, and the gray at their edges is not.
+    """
+    gray = cv2.convertScaleAbs(density, alpha=255)
+    marks = gray > faint * 255
+    if not marks.any():
+        raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
+    between = cv2.threshold(gray[marks], 0, 255, cv2.THRESH_OTSU)[0] / 255
+    darker = (density > between).astype(np.uint8)
+    fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
+    shade, ink = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3).max() for part in (fainter, darker))
+    return (between, faint) if shade > ink else (faint, between)
 
 
 def _pick(density: Ink, noise: float, least: float) -> Ink:
@@ -125,6 +144,10 @@ def _resize(picture: Gray) -> Gray:
     short, long = min(picture.shape), max(picture.shape)
     factor = min(max(SHORT_SIDE[0] / short, min(1, SHORT_SIDE[1] / short)), LONG_SIDE / long)
     size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+    whole = int(1 / factor)
+    if 1 < whole <= short:  # by a whole factor it is quick, and leaves little for the last step, which is not
+        height, width = (side // whole for side in picture.shape)
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
 
 
@@ -143,7 +166,7 @@ def _noise(picture: Gray) -> float:
 def _measure(written: Gray, density: Ink) -> Marks:
     # Pencil, chalk and noise leave gaps of a pixel within a stroke.
     whole = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels, stats, centers = cv2.connectedComponentsWithStats(whole)
+    count, labels, stats, centers = cv2.connectedComponentsWithStats(whole, ltype=cv2.CV_16U)
     inked = written > 0
     mass = np.bincount(labels[inked], density[inked], count).astype(np.float64)
     height, width = written.shape
@@ -156,7 +179,7 @@ def _measure(written: Gray, density: Ink) -> Marks:
 def _choose(marks: Marks) -> Gray:
     """Choose the mark that is most a digit, and what belongs to it, as a mask uint8 (height, width) of 0 and 1."""
     height, width = marks.labels.shape
-    outside = _runs_along_the_border(marks)
+    outside = _runs_along_the_border(marks) | _frames(marks)
     # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
     away = np.hypot(*(marks.center - 0.5).T)
     score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
@@ -176,6 +199,18 @@ def _runs_along_the_border(marks: Marks) -> NDArray[np.bool_]:
     """Tell which marks are bands along an edge, as scans have them."""
     narrow = marks.box[:, 2:].min(axis=1) < 0.12 * min(marks.labels.shape)
     return narrow & (marks.contact > 0.6 * marks.extent) & (marks.extent > 0.3 * min(marks.labels.shape))
+
+
+def _frames(marks: Marks) -> NDArray[np.bool_]:
+    """Tell which large marks are frames around another: a 0, too, has ink nearer to its middle than a frame has."""
+    frames = np.zeros(len(marks.mass), bool)
+    for index in np.flatnonzero(marks.extent[1:] > 0.4 * min(marks.labels.shape)) + 1:
+        left, top, width, height = marks.box[index]
+        x, y = int(FRAME * width), int(FRAME * height)
+        inside = marks.labels[top + y : top + height - y, left + x : left + width - x]
+        own = np.count_nonzero(inside == index)
+        frames[index] = 10 * own < np.count_nonzero(inside) - own
+    return frames
 
 
 def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gap: float) -> NDArray[np.bool_]:

@@ -14,7 +14,9 @@ SPAN = 0.85  # of a picture's width: a single line that spans it is ruled
 LONG = 0.45  # of it: lines that long may be ruled, if there are several
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
-REACH = 8  # pixels to each side, looked at for the thickness of a line
+GAP = 9  # pixels: a line goes on after a shorter one
+STRIDE = 3  # pixels, at which a line's thickness is measured
+REACH = 9  # pixels to each side, looked at for the thickness of a line
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,23 @@ def _pixels(marks: Mask, line: Line) -> Mask:
 def _lines(marks: Mask) -> list[Line]:
     """Find thin straight lines that run mostly along x (Hough transform), each once."""
     width = marks.shape[1]
-    found = cv2.HoughLines(marks, 1, STEP, int(LONG * width), min_theta=np.pi / 2 - TILT, max_theta=np.pi / 2 + TILT)
+    thick = cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((int(_thickest(width)) + 3, 1), np.uint8))
+    upright = np.pi / 2  # of a line's normal
+    found = cv2.HoughLines(
+        marks & ~thick, 1, STEP, int(LONG * width), min_theta=upright - TILT, max_theta=upright + TILT
+    )
     if found is None:
         return []
     distance, angle = found.reshape(-1, 2)[:100].T
     ends = (distance[:, None] - np.outer(np.cos(angle), (0, width - 1))) / np.sin(angle)[:, None]
-    measured = (_measure(marks, ends[index], float(angle[index])) for index in _distinct(ends))
+    near = cv2.dilate(marks, np.ones((3, 1), np.uint8))
+    measured = (_measure(marks, near, ends[index], float(angle[index])) for index in _distinct(ends))
     return [line for line in measured if line]
+
+
+def _thickest(width: int) -> float:
+    """Give the thickness, in pixels, that no line has in a picture of a width."""
+    return min(0.065 * width, 14)
 
 
 def _distinct(ends: NDArray[np.float32]) -> list[int]:
@@ -74,27 +86,32 @@ def _distinct(ends: NDArray[np.float32]) -> list[int]:
     return distinct
 
 
-def _measure(marks: Mask, ends: NDArray[np.float64], angle: float) -> Line | None:
+def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64], angle: float) -> Line | None:
     height, width = marks.shape
     x = np.arange(width)
-    y = np.rint(np.linspace(ends[0], ends[1], width)).astype(np.intp)
-    x, y = x[(y >= 0) & (y < height)], y[(y >= 0) & (y < height)]
-    if len(x) < LONG * width:
-        return None
-    rows = np.clip(y + np.arange(-REACH, REACH + 1)[:, None], 0, height - 1)
-    band = marks[rows, x]
-    on = band[REACH - 1 : REACH + 2].any(axis=0)
-    length = _longest_run(on)
+    y = np.rint(ends[0] + x * (ends[1] - ends[0]) / width).astype(np.intp)
+    inside = (y >= 0) & (y < height)
+    x, y = x[inside], y[inside]
+    length = _longest_run(near[y, x])
     if length < LONG * width:
         return None
-    above, below = band[REACH::-1], band[REACH + 1 :]
-    runs = np.cumprod(above, axis=0).sum(axis=0) + np.cumprod(below, axis=0).sum(axis=0)
-    thickness = max(float(np.median(runs[on])), 1.0)
-    return Line(x, y, angle, length, thickness) if thickness < min(0.05 * width, 12) else None
+    thickness = _thickness(marks, x[::STRIDE], y[::STRIDE])
+    return Line(x, y, angle, length, thickness) if thickness < _thickest(width) else None
 
 
-def _longest_run(on: NDArray[np.bool_]) -> int:
+def _longest_run(on: Mask) -> int:
     """Measure the longest run of a line, over gaps of a few pixels."""
-    closed = cv2.morphologyEx(on.astype(np.uint8)[None], cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))[0]
-    turns = np.flatnonzero(np.diff(closed, prepend=0, append=0))
-    return int((turns[1::2] - turns[::2]).max(initial=0))
+    at = np.flatnonzero(on)
+    if not at.size:
+        return 0
+    last = np.append(np.flatnonzero(np.diff(at) > GAP), at.size - 1)
+    first = np.append(0, last[:-1] + 1)
+    return int((at[last] - at[first]).max()) + 1
+
+
+def _thickness(marks: Mask, x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
+    """Measure how thick, mostly, marks are across a line, from it up and down to the first gap."""
+    rows = np.clip(y + np.arange(-REACH, REACH + 1)[:, None], 0, len(marks) - 1)
+    band = marks[rows, x]
+    runs = sum(np.cumprod(side, axis=0).sum(axis=0) for side in (band[REACH::-1], band[REACH + 1 :]))
+    return max(float(np.median(runs[band[REACH - 1 : REACH + 2].any(axis=0)])), 1.0)
