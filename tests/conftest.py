@@ -24,6 +24,7 @@ from service.settings import DEFAULT_MODELS
 from training import data
 
 ROOT = Path(__file__).parent.parent
+SEVEN = ROOT / "tests" / "seven.png"  # the first of the test images
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
@@ -106,7 +107,7 @@ def mnist() -> data.Dataset:
 
 @pytest.fixture(scope="session")
 def shipped() -> Path:
-    return DEFAULT_MODELS / "mnist" / "1"
+    return DEFAULT_MODELS / "mnist" / "2"
 
 
 @pytest.fixture(scope="session", params=["litert", "tensorflow"])

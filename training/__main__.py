@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from service.errors import ModelError
+from service.settings import DEFAULT_MODELS, Settings
 from training import data
 from training.errors import TrainingError
 
@@ -72,6 +74,34 @@ def show_data(source: str | None, samples: Path) -> None:
     click.echo(f"Samples of each digit are in {samples}.")
 
 
+@main.command("uploads")
+@click.option("--models", type=click.Path(path_type=Path), default=DEFAULT_MODELS, envvar="MNIST_MODELS",
+              help="Folder of models: its highest version reads.  [default: that of the service]")  # fmt: skip
+@SOURCE
+@click.option("--images", type=click.IntRange(1, 10_000), default=100, show_default=True,
+              help="Uploads of each condition, of the last training images, which a recipe may hold out.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+              help="Of light, paper, pens, places and noise.")  # fmt: skip
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False),
+              help="Picture file to draw two uploads of each condition to, the ink found, and the result.")  # fmt: skip
+def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet: Path | None) -> None:
+    """Print how many pictures, as people upload them, are read right."""
+    dataset = data.load(source)
+    from service.models import load
+    from training import preparation
+    from training.uploads import make
+
+    if sheet:
+        preparation.draw_sheet(make(dataset.x_train[-2:], dataset.y_train[-2:], seed), sheet)
+        click.echo(f"Uploads, the ink found and the result are in {sheet}.")
+    uploads = make(dataset.x_train[-images:], dataset.y_train[-images:], seed)
+    rows = list(preparation.accuracies(uploads, load(Settings(models=models))))
+    rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
+    click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
+    for condition, resized, prepared in rows:
+        click.echo(f"| {condition:27} | {resized:7.1%} | {prepared:8.1%} |")
+
+
 def run() -> None:
     """Run the command line; what goes wrong becomes one sentence and an exit code."""
     try:
@@ -79,7 +109,7 @@ def run() -> None:
     except TrainingError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
+    except (ModelError, OSError) as error:
         click.echo(f"Error: {error}.", err=True)
         sys.exit(1)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Server, serving
+from tests.conftest import ROOT, SEVEN, Server, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -20,7 +20,6 @@ pytest.importorskip("playwright", reason="The page's tests need Playwright: pip 
 
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
 
-SEVEN = ROOT / "tests/seven.png"
 CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
 
 # Makes a File of base64 text in the page, as an event of dropping or pasting holds it.

@@ -20,11 +20,10 @@ import pytest
 from service import files, models
 from service.predictor import Predictor
 from service.settings import Settings
-from tests.conftest import ROOT, clean_environment, png
+from tests.conftest import ROOT, SEVEN, clean_environment, png
 from training import data
 
 COUNT = 600  # several chunks for each worker, and lines for more than a pipe holds
-SEVEN = ROOT / "tests" / "seven.png"
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def test_jsonl_has_the_items_of_a_batch_and_their_files() -> None:
     seven, readme = read_jsonl(run("predict", "--format", "jsonl", SEVEN, "README.md"))
     assert list(seven) == ["file", "digit", "confidence", "probabilities", "model"]
     assert (seven["file"], seven["digit"], len(seven["probabilities"])) == (str(SEVEN), 7, 10)
-    assert seven["model"] == {"name": "mnist", "version": "1"}
+    assert seven["model"] == {"name": "mnist", "version": "2"}
     assert list(readme) == ["file", "error", "code"]
     assert (readme["file"], readme["code"]) == ("README.md", "unreadable_image")
 
@@ -189,7 +188,7 @@ def test_odd_names_are_written_safely(tmp_path: Path) -> None:
     assert [row["file"] for row in csv.DictReader(text.splitlines(keepends=True))] == [shown]
     assert read_jsonl(run("predict", "--format", "jsonl", tmp_path))[0]["file"] == shown
     line = run("predict", "--format", "table", tmp_path).stdout.decode().splitlines()[1]
-    assert line.split() == [f'{tmp_path}/\ufffd,"\ufffd\ufffd[1m7.png', "7", "99.99%"]
+    assert line.split() == [f'{tmp_path}/\ufffd,"\ufffd\ufffd[1m7.png', "7", "100.00%"]
 
 
 def test_standard_input_is_one_picture() -> None:
@@ -239,7 +238,7 @@ def test_a_terminal_shows_a_table() -> None:
     shown, errors = run_on_terminal(1, "predict", "tests/seven.png", "README.md", "nope")
     assert shown.splitlines() == [
         "file             digit  confidence",
-        "tests/seven.png      7      99.99%",
+        "tests/seven.png      7      100.00%",
         "README.md        This is not a picture in a format that is read (PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM).",
         "nope             This can't be read: no such file or directory.",
     ]

@@ -37,7 +37,7 @@ def test_answer_has_the_form_of_the_contract(server: Server, seven: bytes) -> No
     assert answer["confidence"] == answer["probabilities"][7] > 0.999
     assert len(answer["probabilities"]) == 10
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
-    assert answer["model"] == {"name": "mnist", "version": "1"}
+    assert answer["model"] == {"name": "mnist", "version": "2"}
 
 
 def test_pixels_reach_the_model_as_training_scales_them(
@@ -66,7 +66,7 @@ def test_each_way_to_send_a_picture_gives_the_same_answer(server: Server, seven:
     assert answers[0][0] == 200
 
 
-def test_larger_picture_with_a_light_border_is_resized_and_inverted(server: Server, mnist: Dataset) -> None:
+def test_larger_picture_with_a_light_border_is_brought_to_mnists_form(server: Server, mnist: Dataset) -> None:
     enlarged = np.asarray(Image.fromarray(255 - mnist.x_test[0]).resize((280, 280), Image.Resampling.NEAREST))
     status, answer = server.post(png(enlarged))
     assert (status, answer["digit"]) == (200, 7)
@@ -84,7 +84,7 @@ def test_batch_answers_in_order_and_one_bad_file_spoils_none(server: Server, mni
     status, answer = server.ask("POST", "/predict/batch", *multipart(*files))
     first, bad, third, empty = answer["predictions"]
     assert status == 200
-    assert answer["model"] == {"name": "mnist", "version": "1"}
+    assert answer["model"] == {"name": "mnist", "version": "2"}
     assert (first["digit"], third["digit"]) == (7, 2)
     assert (bad["code"], empty["code"]) == ("unreadable_image", "empty_image")
     single = server.post(seven)[1]

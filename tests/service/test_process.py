@@ -6,11 +6,9 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
+from tests.conftest import SEVEN, Server, serving
 
-from tests.conftest import Server, png, serving
-
-DIGIT = png(np.zeros((28, 28), np.uint8))
+DIGIT = SEVEN.read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
 
 

@@ -59,6 +59,8 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "epochs": 1,
         "batch_size": 100,
         "learning_rate": 0.05,
+        "augmented": False,
+        "held_out": 0,
     }
     assert card["seed"] == 7
     assert models.is_intact(second)
