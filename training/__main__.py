@@ -79,23 +79,25 @@ def show_data(source: str | None, samples: Path) -> None:
               help="Folder of models: its highest version reads.  [default: that of the service]")  # fmt: skip
 @SOURCE
 @click.option("--images", type=click.IntRange(1, 10_000), default=100, show_default=True,
-              help="Uploads of each condition, of the last training images, which a recipe may hold out.")  # fmt: skip
+              help="Uploads of each condition, of the training images that convnet holds out.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="Of light, paper, pens, places and noise.")  # fmt: skip
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False),
-              help="Picture file to draw two uploads of each condition to, the ink found, and the result.")  # fmt: skip
+              help="Picture file to draw to: three uploads of each condition, the ink found, the result.")  # fmt: skip
 def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet: Path | None) -> None:
     """Print how many pictures, as people upload them, are read right."""
     dataset = data.load(source)
     from service.models import load
     from training import preparation
+    from training.recipes import HELD_OUT
     from training.uploads import make
 
+    held_out = dataset.x_train[-HELD_OUT:], dataset.y_train[-HELD_OUT:]
+    images = min(images, len(held_out[0]))
     if sheet:
-        preparation.draw_sheet(make(dataset.x_train[-2:], dataset.y_train[-2:], seed), sheet)
+        preparation.draw_sheet(make(*held_out, min(images, 3), seed), sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
-    uploads = make(dataset.x_train[-images:], dataset.y_train[-images:], seed)
-    rows = list(preparation.accuracies(uploads, load(Settings(models=models))))
+    rows = list(preparation.accuracies(make(*held_out, images, seed), load(Settings(models=models))))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from service.digits import scale
 from training.augmentation import batches
 from training.data import Dataset
+from training.errors import DataError
 from training.recipes import Recipe
 
 
@@ -17,9 +18,18 @@ def fit(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[keras.Model, dict[
     """Fit a network, and give it with its loss and accuracy by epoch.
 
     The same seed gives the same weights, bit for bit, on the same machine.
+
+    Raises:
+        DataError: there are fewer training images than are held out and in a batch.
+
     """
     keras.utils.set_random_seed(seed)
     count = len(dataset.x_train) - recipe.held_out
+    if count < recipe.batch_size:
+        raise DataError(
+            f"{len(dataset.x_train)} training images are too few: {recipe.held_out} are held out,"
+            f" and {recipe.batch_size} are in a batch."
+        )
     model = recipe.compile(count)
     validation = (scale(dataset.x_train[count:]), dataset.y_train[count:]) if recipe.held_out else None
     images, labels = dataset.x_train[:count], dataset.y_train[:count]

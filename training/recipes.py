@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+HELD_OUT = 10_000  # of the training images, the last ones, kept for every choice there is to make
+
 OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
     "sgd": keras.optimizers.SGD,
     "momentum": lambda **settings: keras.optimizers.SGD(momentum=0.9, **settings),
@@ -26,7 +28,7 @@ class Recipe:
     batch_size: int
     learning_rate: float | None = None  # None: the optimizer's own default
     augmented: bool = False  # fitted to ever new variations, the learning rate rising to its value and falling to 0
-    held_out: int = 0  # of the training images, the last ones, kept for validation
+    held_out: int = 0  # of the training images, kept for validation
 
     def compile(self, images: int) -> keras.Model:
         """Build the network, with fresh weights, ready to be fitted to so many images."""
@@ -94,6 +96,6 @@ RECIPES = {
         batch_size=128,
         learning_rate=0.003,
         augmented=True,
-        held_out=10_000,
+        held_out=HELD_OUT,
     ),
 }

@@ -46,12 +46,15 @@ class Upload:
     data: bytes
 
 
-def make(images: NDArray[np.uint8], labels: NDArray[np.uint8], seed: int) -> Iterator[Upload]:
-    """Make one upload of every image, uint8 (n, 28, 28), under every condition; the same seed gives the same files."""
+def make(images: NDArray[np.uint8], labels: NDArray[np.uint8], count: int, seed: int) -> Iterator[Upload]:
+    """Make uploads under every condition, of `count` images each, chosen at random among images uint8 (n, 28, 28).
+
+    The same seed gives the same files.
+    """
     for number, (condition, draw) in enumerate(CONDITIONS.items()):
-        for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-            rng = np.random.default_rng((seed, number, index))
-            yield Upload(condition, int(label), draw(image, rng))
+        rng = np.random.default_rng((seed, number))
+        for index in rng.choice(len(images), count, replace=False):
+            yield Upload(condition, int(labels[index]), draw(images[index], rng))
 
 
 def _mnist(digit: Digit, rng: Generator) -> bytes:

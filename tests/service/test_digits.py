@@ -1,0 +1,241 @@
+"""Any picture of a digit becomes the 28x28 that MNIST would have made of it, and nothing else becomes a digit."""
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from service import images
+from service.digits import prepare
+from service.errors import NoDigit
+from training.data import Dataset
+from training.pages import lines, place, trace
+from training.uploads import STORED_AS
+
+Gray = NDArray[np.uint8]
+SHAPE = (200, 160)
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def read(data: bytes) -> Gray:
+    return prepare(images.decode(data, 10**6, 5))
+
+
+def write(digit: Gray, height: float = 110, spread: float = 0.5, shape: tuple[int, int] = SHAPE) -> Gray:
+    """Write a digit in black on white."""
+    ink = place(trace(digit, height), shape, np.random.default_rng(3), spread)
+    return np.rint(255 - 255 * ink).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def two(mnist: Dataset) -> Gray:
+    return write(mnist.x_train[5])
+
+
+@pytest.fixture(scope="module")
+def expected(two: Gray) -> Gray:
+    return prepare(two)
+
+
+def assert_alike(answer: Gray, expected: Gray, levels: float = 2.0) -> None:
+    assert np.abs(answer.astype(int) - expected).mean() < levels
+
+
+def test_mnists_images_are_untouched_and_dark_on_light_only_inverted(mnist: Dataset) -> None:
+    for image in (*mnist.x_train, *mnist.x_test):
+        np.testing.assert_array_equal(prepare(image), image)
+        np.testing.assert_array_equal(prepare(255 - image), image)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "1", {"dither": 0}),
+        ("PNG", "P", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "RGBA", {}),
+        ("TIFF", "1", {"dither": 0}),
+        ("TIFF", "I", {}),
+        ("TIFF", "F", {}),
+        ("TIFF", "CMYK", {}),
+        ("BMP", "RGB", {}),
+        ("PPM", "L", {}),
+        ("GIF", "P", {}),
+        ("WEBP", "RGB", {}),
+        ("JPEG", "L", {}),
+        ("JPEG", "RGB", {}),
+        ("JPEG", "CMYK", {}),
+    ],
+)
+def test_formats_and_modes(two: Gray, expected: Gray, kind: str, mode: str, options: dict[str, object]) -> None:
+    image = Image.fromarray(two).convert(mode, dither=Image.Dither.NONE)
+    assert_alike(read(encode(image, kind)), expected, 6 if mode == "1" else 2)
+
+
+def test_cmyk_jpeg_with_and_without_adobes_marker(two: Gray, expected: Gray) -> None:
+    adobe = encode(Image.fromarray(two).convert("CMYK"), "JPEG", quality=95)
+    start = adobe.index(b"\xff\xee")
+    plain = adobe[:start] + adobe[start + 2 + int.from_bytes(adobe[start + 2 : start + 4]) :]
+    assert b"Adobe" in adobe
+    assert b"Adobe" not in plain
+    for data in (adobe, plain):
+        assert_alike(read(data), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_16_bit_gray_of_any_depth(two: Gray, expected: Gray, bits: int) -> None:
+    values = two.astype(np.uint16) * ((2**bits - 1) // 255)
+    assert_alike(read(encode(Image.fromarray(values))), expected)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("level", [0, 60, 200, 255])
+def test_ink_on_transparency(two: Gray, expected: Gray, mode: str, level: int) -> None:
+    image = Image.merge("LA", [Image.new("L", SHAPE[::-1], level), Image.fromarray(255 - two)]).convert(mode)
+    assert_alike(read(encode(image)), expected)
+    assert_alike(read(encode(image, "WEBP", lossless=True)), expected)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG", "MPO"])
+def test_the_first_frame_counts(two: Gray, expected: Gray, mnist: Dataset, kind: str) -> None:
+    other = [Image.fromarray(write(mnist.x_train[index])).convert("RGB") for index in (0, 1)]
+    data = encode(Image.fromarray(two).convert("RGB"), kind, save_all=True, append_images=other)
+    assert_alike(read(data), expected, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation(two: Gray, expected: Gray, orientation: int) -> None:
+    exif, image = Image.Exif(), Image.fromarray(two)
+    exif[0x0112] = orientation
+    stored = image.transpose(STORED_AS[orientation]) if orientation > 1 else image
+    np.testing.assert_array_equal(read(encode(stored, exif=exif)), expected)
+    assert_alike(read(encode(stored, "JPEG", exif=exif)), expected)
+
+
+@pytest.mark.parametrize("profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"no profile"])
+def test_color_profiles_do_no_harm(two: Gray, expected: Gray, profile: bytes) -> None:
+    image = Image.fromarray(two).convert("RGB")
+    np.testing.assert_array_equal(read(encode(image, icc_profile=profile)), expected)
+    assert_alike(read(encode(image, "JPEG", icc_profile=profile)), expected)
+
+
+def gradient(shape: tuple[int, int]) -> Gray:
+    return np.add.outer(np.linspace(30, 120, shape[0]), np.linspace(0, 100, shape[1])).astype(np.uint8)
+
+
+def noise(shape: tuple[int, int]) -> Gray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def faint_noise(shape: tuple[int, int]) -> Gray:
+    return np.random.default_rng(1).normal(200, 12, shape).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (60, 90), (300, 200), (480, 640), (1, 1), (1, 400), (500, 2)])
+@pytest.mark.parametrize(
+    "draw",
+    [lambda shape: np.full(shape, 255, np.uint8), lambda shape: np.zeros(shape, np.uint8),
+     lambda shape: np.full(shape, 128, np.uint8), gradient, noise, faint_noise],
+)  # fmt: skip
+def test_nothing_to_read(draw: Callable[[tuple[int, int]], Gray], shape: tuple[int, int]) -> None:
+    with pytest.raises(NoDigit) as error:
+        prepare(draw(shape))
+    assert (error.value.status, error.value.code) == (422, "no_digit")
+
+
+def test_fully_transparent_is_nothing_to_read() -> None:
+    with pytest.raises(NoDigit):
+        read(encode(Image.new("RGBA", (100, 100), (200, 30, 30, 0))))
+
+
+@pytest.mark.parametrize(("height", "spread"), [(20, 0.9), (60, 0.9), (150, 0.0), (197, 0.0)])
+def test_size_and_place_do_not_matter(mnist: Dataset, height: float, spread: float) -> None:
+    for digit in mnist.x_train[:20]:
+        placed = prepare(write(digit, height, spread, (200, 300)))
+        _, _, wide, tall = cv2.boundingRect((placed > 0).view(np.uint8))
+        moments = cv2.moments(placed)
+        assert max(wide, tall) == 20
+        assert abs(moments["m10"] / moments["m00"] - 13.5) < 1
+        assert abs(moments["m01"] / moments["m00"] - 13.5) < 1
+
+
+@pytest.mark.parametrize("edge", range(4))
+def test_touching_an_edge(two: Gray, expected: Gray, edge: int) -> None:
+    rows, columns = np.nonzero(two < 128)
+    crop = [(rows.min(), None), (None, rows.max() + 1), (columns.min(), None), (None, columns.max() + 1)][edge]
+    cut = two[slice(*crop)] if edge < 2 else two[:, slice(*crop)]
+    assert_alike(prepare(np.ascontiguousarray(cut)), expected, 12)  # a digit that lies a pixel beside makes 10
+
+
+def test_the_floating_bar_of_a_five_belongs_to_it() -> None:
+    page = np.full((300, 300), 255, np.uint8)
+    cv2.line(page, (130, 70), (120, 140), 0, 12)
+    cv2.ellipse(page, (140, 185), (48, 48), 0, -120, 130, 0, 12)
+    cv2.line(page, (165, 66), (220, 62), 0, 12)
+    placed = prepare(page)
+    assert cv2.connectedComponents((placed > 128).view(np.uint8))[0] - 1 == 2
+    assert placed[:9, 17:].max() > 200
+
+
+def test_ruled_lines_and_the_borders_of_fields_are_left_out(two: Gray, expected: Gray) -> None:
+    rng = np.random.default_rng(2)
+    ruled = np.minimum(two, 255 - 120 * lines(SHAPE, rng, 30, width=2)).astype(np.uint8)
+    assert_alike(prepare(ruled), expected, 8)
+    boxed = cv2.rectangle(two.copy(), (8, 8), (151, 191), 0, 3)
+    assert_alike(prepare(boxed), expected, 5)
+
+
+def test_shade_with_sharp_edges_is_no_ink(two: Gray, expected: Gray) -> None:
+    shaded = two.copy()
+    shaded[:100] = shaded[:100] * 0.6
+    shaded[:, :40] = shaded[:, :40] * 0.8
+    assert_alike(prepare(shaded), expected, 8)
+
+
+def test_the_same_picture_gives_the_same_digit_and_stays_as_it_is(two: Gray, expected: Gray) -> None:
+    two.setflags(write=False)
+    np.testing.assert_array_equal(prepare(two), expected)
+
+
+def is_digit_or_nothing(picture: Gray) -> None:
+    try:
+        placed = prepare(picture)
+    except NoDigit:
+        return
+    assert placed.shape == (28, 28)
+    assert placed.dtype == np.uint8
+    assert placed.max() >= 128
+
+
+@settings(max_examples=300, deadline=None)
+@given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=90)))
+def test_any_pixels_are_a_digit_or_nothing(picture: Gray) -> None:
+    is_digit_or_nothing(picture)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    st.integers(0, 255),
+    st.lists(st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(0, 900), st.integers(0, 900),
+                       st.integers(0, 255), st.integers(-1, 40)), max_size=6),
+)  # fmt: skip
+def test_any_drawing_is_a_digit_or_nothing(
+    shape: tuple[int, int], page: int, boxes: list[tuple[int, int, int, int, int, int]]
+) -> None:
+    picture = np.full(shape, page, np.uint8)
+    for left, top, right, bottom, level, pen in boxes:
+        cv2.rectangle(picture, (left, top), (right, bottom), level, pen or 1)
+    is_digit_or_nothing(picture)
