@@ -21,6 +21,8 @@ CONTRAST = 16
 # Marks are as dark as this part of the darkest ink, and darker than paper by this many times its noise.
 FAINT = 0.2
 CLEAR = 4
+# A hairline is at least this part as dark as other strokes.
+HAIRLINE = 0.5
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
@@ -99,8 +101,10 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     level = float(np.percentile(ink[digit[box] > 0], 80))
     if level < max(0.06, SURE * noise):
         raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
-    # Ink of full strength becomes 1, and paper 0, steep between: a blurred stroke ends where it is half as dark.
-    sharp = np.clip((ink / level - 0.5) * 2.5 + 0.5, 0, 1)
+    # Ink of full strength becomes 1, and paper 0, steep between: a blurred stroke ends where it is half as dark. A
+    # hairline is never as dark as the rest, and has a full strength of its own.
+    full = np.clip(cv2.dilate(ink, np.ones((7, 7), np.uint8)), HAIRLINE * level, level)
+    sharp = np.clip((ink / full - 0.5) * 2.5 + 0.5, 0, 1)
     if not _is_written(density[box] / level, sharp > 0.5):
         raise NoDigit("There is no digit in the picture: it has light and shade, but no strokes.")
     return sharp
