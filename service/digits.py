@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from service import ink
 from service.errors import NoDigit, WrongImageSize
 
+# Requests run beside each other already, and threads of OpenCV's own are lost when a worker is forked.
+cv2.setNumThreads(1)
+
 SIDE = 28
 BOX = 20  # the longer side of a digit, as MNIST fits it
 

@@ -9,7 +9,7 @@ from typing import Any
 import docker
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from service.digits import scale
 from service.runtimes import LiteRT
@@ -101,7 +101,9 @@ def test_nothing_in_it_is_privileged_or_writable(container: Container) -> None:
 
 def test_large_pictures_at_once_stay_within_the_memory(container: Container) -> None:
     file = io.BytesIO()
-    Image.new("RGBA", (3500, 3500)).save(file, "PNG", compress_level=1)
+    picture = Image.new("RGBA", (3500, 3500))
+    ImageDraw.Draw(picture).line([(1800, 700), (1700, 2800)], fill="black", width=300)
+    picture.save(file, "PNG", compress_level=1)
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: container.post(file.getvalue())[0], range(16)))
     assert statuses == [200] * 16
