@@ -107,7 +107,8 @@ def _filling(digit: Digit, rng: Generator) -> bytes:
 
 
 def _edge(digit: Digit, rng: Generator) -> bytes:
-    ink, side = trace(digit, rng.uniform(90, 200), rng.uniform(-0.4, 0.6)), 300
+    ink = trace(digit, rng.uniform(90, 200), rng.uniform(-0.4, 0.6))
+    side = max(300, *(length + 1 for length in ink.shape))
     top, left = (rng.integers(0, side - np.array(ink.shape))) * rng.permutation([0, 1])
     page = np.zeros((side, side), np.float32)
     page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink

@@ -238,7 +238,7 @@ def test_a_terminal_shows_a_table() -> None:
     shown, errors = run_on_terminal(1, "predict", "tests/seven.png", "README.md", "nope")
     assert shown.splitlines() == [
         "file             digit  confidence",
-        "tests/seven.png      7      100.00%",
+        "tests/seven.png      7     100.00%",
         "README.md        This is not a picture in a format that is read (PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM).",
         "nope             This can't be read: no such file or directory.",
     ]
