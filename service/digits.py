@@ -20,6 +20,7 @@ BOX = 20  # the longer side of a digit, as MNIST fits it
 FINE = 5
 # Strokes of another width, in MNIST's pixels, are brought towards it: MNIST's are mostly 2 to 5 wide.
 THINNEST, WIDEST = 2.2, 5.0
+HAIRLINE = 1.2
 
 _RING = np.pad(np.zeros((SIDE - 2, SIDE - 2), bool), 1, constant_values=True)
 
@@ -72,33 +73,37 @@ def _is_placed(picture: NDArray[np.uint8]) -> bool:
 
 def _draw(found: NDArray[np.float32]) -> NDArray[np.float32]:
     """Draw found ink with sharp edges and a pen of MNIST's, `FINE` times as large as MNIST has it, cropped."""
-    drawn = np.pad(_fit(found, BOX * FINE), BOX * FINE // 8)
+    # Hairlines would not outlast a reduction: they get their pen before it.
+    scale = max(max(found.shape) / BOX, FINE)
+    drawn = np.pad(_fit(found, round(scale * BOX)), round(scale * BOX / 8))
+    drawn = _widen(drawn, max(HAIRLINE - _stroke_width(drawn, scale), 0), scale)
+    drawn = _fit(drawn, max(drawn.shape) * FINE / scale)
     drawn = np.clip((cv2.GaussianBlur(drawn, (0, 0), 1.5) - 0.5) * 3 + 0.5, 0, 1)
-    drawn = _with_pen(drawn, _stroke_width(drawn))
+    width = _stroke_width(drawn, FINE)
+    drawn = _widen(drawn, max(THINNEST - width, 0) - 0.7 * max(width - WIDEST, 0), FINE)
     left, top, width, height = cv2.boundingRect((drawn > 0.5).view(np.uint8))
     if not width:
         raise NoDigit("There is no digit in the picture.")
     return drawn[top : top + height, left : left + width]
 
 
-def _fit(picture: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def _fit(picture: NDArray[np.float32], side: float) -> NDArray[np.float32]:
     """Scale a picture to a longer side, keeping the aspect ratio."""
     factor = side / max(picture.shape)
     size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
 
 
-def _stroke_width(drawn: NDArray[np.float32]) -> float:
-    """Measure the width of the strokes, in MNIST's pixels."""
+def _stroke_width(drawn: NDArray[np.float32], scale: float) -> float:
+    """Measure the width of the strokes, in MNIST's pixels, of which each is `scale` here."""
     inside = (drawn > 0.5).view(np.uint8)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[inside > 0]
-    return 2 * float(np.percentile(depth, 90)) / FINE if depth.size else 1.0
+    return 2 * float(np.percentile(depth, 90)) / scale if depth.size else 1.0
 
 
-def _with_pen(drawn: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    """Widen strokes that are thinner than MNIST's, or thin wider ones, most of the way."""
-    change = max(THINNEST - width, 0) - 0.7 * max(width - WIDEST, 0)
-    size = 1 + round(abs(change) * FINE)
+def _widen(drawn: NDArray[np.float32], change: float, scale: float) -> NDArray[np.float32]:
+    """Make strokes wider, or thinner, by so many of MNIST's pixels."""
+    size = 1 + round(abs(change) * scale)
     if size == 1:
         return drawn
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))

@@ -21,8 +21,13 @@ CONTRAST = 16
 # Marks are as dark as this part of the darkest ink, and darker than paper by this many times its noise.
 FAINT = 0.2
 CLEAR = 4
+# Shade is so many times broader than the strokes in it.
+BROADER = 1.5
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
+# No digit is so many times wider than tall, and no bar of one is longer than the rest by so much.
+FLAT = 3.5
+BAR = 1.4
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
@@ -88,7 +93,7 @@ def _levels(density: Ink, faint: float) -> tuple[float, float]:
     darker = (density > between).astype(np.uint8)
     fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
     shade, ink = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3).max() for part in (fainter, darker))
-    return (between, faint) if shade > ink else (faint, between)
+    return (between, faint) if shade > BROADER * ink else (faint, between)
 
 
 def _pick(density: Ink, noise: float, least: float) -> Ink:
@@ -187,12 +192,14 @@ def _choose(marks: Marks) -> Gray:
     # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
     away = np.hypot(*(marks.center - 0.5).T)
     score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
-    score[outside] = 0
+    flat = marks.box[:, 2] > FLAT * marks.box[:, 3]
+    score[outside | flat] = 0
     main = int(score.argmax())
     if not score[main]:
         raise NoDigit("There is no digit in the picture.")
     around = outside | (marks.contact > 0.2 * (width + height))
     parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
+    parts &= ~flat | (marks.extent < BAR * marks.extent[main])
     chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
         raise NoDigit("There is no digit in the picture: of its many marks none stands out.")

@@ -11,10 +11,11 @@ Mask = NDArray[np.uint8]
 TILT = np.radians(10)  # a page is held at most so far from upright
 STEP = np.pi / 360
 SPAN = 0.85  # of a picture's width: a single line that spans it is ruled
-LONG = 0.45  # of it: lines that long may be ruled, if there are several
+LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are several
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
+UNEVEN = 0.15  # of its length: so much further a line may go than the one on the other side of a field
 STRIDE = 3  # pixels, at which a line's thickness is measured
 REACH = 9  # pixels to each side, looked at for the thickness of a line
 
@@ -26,8 +27,22 @@ class Line:
     x: NDArray[np.intp]
     y: NDArray[np.intp]
     angle: float
-    length: int
+    start: int
+    end: int
     thickness: float
+
+    @property
+    def length(self) -> int:
+        """How far the line goes along x, in pixels."""
+        return self.end - self.start
+
+    def resembles(self, other: "Line") -> bool:
+        """Tell whether another line is parallel to this one."""
+        return abs(self.angle - other.angle) < np.radians(2.5)
+
+    def faces(self, other: "Line") -> bool:
+        """Tell whether another line begins and ends beside this one, as the borders of a field do."""
+        return max(abs(self.start - other.start), abs(self.end - other.end)) < UNEVEN * self.length
 
 
 def erase(marks: Mask) -> Mask:
@@ -39,8 +54,9 @@ def _ruling(marks: Mask) -> Mask:
     """Mark the pixels of lines that run mostly along x."""
     lines, ruling = _lines(marks), np.zeros_like(marks)
     for line in lines:
-        parallels = sum(abs(line.angle - other.angle) < np.radians(2.5) for other in lines) - 1
-        if line.length > SPAN * marks.shape[1] or (parallels and line.length > THIN * line.thickness):
+        parallels = [other for other in lines if other is not line and line.resembles(other)]
+        several = len(parallels) > 1 or any(map(line.faces, parallels))
+        if line.length > SPAN * marks.shape[1] or (several and line.length > THIN * line.thickness):
             ruling |= _pixels(marks, line)
     return ruling
 
@@ -60,7 +76,7 @@ def _lines(marks: Mask) -> list[Line]:
     thick = cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((int(_thickest(width)) + 3, 1), np.uint8))
     upright = np.pi / 2  # of a line's normal
     found = cv2.HoughLines(
-        marks & ~thick, 1, STEP, int(LONG * width), min_theta=upright - TILT, max_theta=upright + TILT
+        marks & ~thick, 1, STEP, int(LONG * min(marks.shape)), min_theta=upright - TILT, max_theta=upright + TILT
     )
     if found is None:
         return []
@@ -92,21 +108,22 @@ def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64], angle: float) -
     y = np.rint(ends[0] + x * (ends[1] - ends[0]) / width).astype(np.intp)
     inside = (y >= 0) & (y < height)
     x, y = x[inside], y[inside]
-    length = _longest_run(near[y, x])
-    if length < LONG * width:
+    start, end = _longest_run(near[y, x])
+    if end - start < LONG * min(marks.shape):
         return None
     thickness = _thickness(marks, x[::STRIDE], y[::STRIDE])
-    return Line(x, y, angle, length, thickness) if thickness < _thickest(width) else None
+    return Line(x, y, angle, start, end, thickness) if thickness < _thickest(width) else None
 
 
-def _longest_run(on: Mask) -> int:
-    """Measure the longest run of a line, over gaps of a few pixels."""
+def _longest_run(on: Mask) -> tuple[int, int]:
+    """Find where the longest run of a line starts and ends, over gaps of a few pixels."""
     at = np.flatnonzero(on)
     if not at.size:
-        return 0
+        return 0, 0
     last = np.append(np.flatnonzero(np.diff(at) > GAP), at.size - 1)
     first = np.append(0, last[:-1] + 1)
-    return int((at[last] - at[first]).max()) + 1
+    longest = int((at[last] - at[first]).argmax())
+    return int(at[first[longest]]), int(at[last[longest]]) + 1
 
 
 def _thickness(marks: Mask, x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
