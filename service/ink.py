@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import paper, ruling
+from service import paper, ruling, sheet
 from service.errors import NoDigit
 
 Gray = NDArray[np.uint8]
@@ -65,7 +65,7 @@ def find(picture: Gray) -> Ink:
     """
     if int(picture.max()) - int(picture.min()) < CONTRAST or min(picture.shape) < SMALLEST or _is_grain(picture):
         raise NoDigit("There is no digit in the picture: it is blank, or noise.")
-    smooth = _smooth(_resize(_without_impulses(picture)))
+    smooth = _smooth(_resize(sheet.cut_out(_without_impulses(picture))))
     dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
     reasons = []
     for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):

@@ -15,6 +15,8 @@ LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are s
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
+PARALLEL = 0.05  # lines are parallel that come so much nearer on their way, as part of it: 2.5 degrees
+APART = 10  # pixels, at least, between lines that are counted as several
 UNEVEN = 0.15  # of its length: so much further a line may go than the one on the other side of a field
 STRIDE = 3  # pixels, at which a line's thickness is measured
 REACH = 9  # pixels to each side, looked at for the thickness of a line
@@ -26,7 +28,7 @@ class Line:
 
     x: NDArray[np.intp]
     y: NDArray[np.intp]
-    angle: float
+    ends: NDArray[np.float64]  # its heights at both sides of the picture
     start: int
     end: int
     thickness: float
@@ -36,9 +38,10 @@ class Line:
         """How far the line goes along x, in pixels."""
         return self.end - self.start
 
-    def resembles(self, other: "Line") -> bool:
-        """Tell whether another line is parallel to this one."""
-        return abs(self.angle - other.angle) < np.radians(2.5)
+    def is_parallel(self, other: "Line") -> bool:
+        """Tell whether another line runs along this one, at a distance."""
+        left, right = other.ends - self.ends
+        return left * right > 0 and abs(right - left) < PARALLEL * len(self.x) and min(abs(left), abs(right)) > APART
 
     def faces(self, other: "Line") -> bool:
         """Tell whether another line begins and ends beside this one, as the borders of a field do."""
@@ -54,7 +57,7 @@ def _ruling(marks: Mask) -> Mask:
     """Mark the pixels of lines that run mostly along x."""
     lines, ruling = _lines(marks), np.zeros_like(marks)
     for line in lines:
-        parallels = [other for other in lines if other is not line and line.resembles(other)]
+        parallels = [other for other in lines if line.is_parallel(other)]
         several = len(parallels) > 1 or any(map(line.faces, parallels))
         if line.length > SPAN * marks.shape[1] or (several and line.length > THIN * line.thickness):
             ruling |= _pixels(marks, line)
@@ -83,7 +86,7 @@ def _lines(marks: Mask) -> list[Line]:
     distance, angle = found.reshape(-1, 2)[:100].T
     ends = (distance[:, None] - np.outer(np.cos(angle), (0, width - 1))) / np.sin(angle)[:, None]
     near = cv2.dilate(marks, np.ones((3, 1), np.uint8))
-    measured = (_measure(marks, near, ends[index], float(angle[index])) for index in _distinct(ends))
+    measured = (_measure(marks, near, ends[index]) for index in _distinct(ends))
     return [line for line in measured if line]
 
 
@@ -102,7 +105,7 @@ def _distinct(ends: NDArray[np.float32]) -> list[int]:
     return distinct
 
 
-def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64], angle: float) -> Line | None:
+def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64]) -> Line | None:
     height, width = marks.shape
     x = np.arange(width)
     y = np.rint(ends[0] + x * (ends[1] - ends[0]) / width).astype(np.intp)
@@ -112,7 +115,7 @@ def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64], angle: float) -
     if end - start < LONG * min(marks.shape):
         return None
     thickness = _thickness(marks, x[::STRIDE], y[::STRIDE])
-    return Line(x, y, angle, start, end, thickness) if thickness < _thickest(width) else None
+    return Line(x, y, ends, start, end, thickness) if thickness < _thickest(width) else None
 
 
 def _longest_run(on: Mask) -> tuple[int, int]:

@@ -1,0 +1,76 @@
+"""The sheet that a digit is written on, where a picture shows more: a note on a desk, a field, a window, a plot."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+
+SIDE = 128  # of the copy that a sheet is looked for in
+EDGE = (15, 45)  # levels: an edge is as steep as the first, and somewhere as the second
+NESTED = 3  # a sheet may lie on another
+SMALLEST = 0.2  # of the picture's shorter side
+LARGEST = 0.97  # of its area
+CORNERS = 6  # a sheet has at most, cut by the picture's border or not
+STRAIGHT = 0.03  # of its outline's length, that the outline leaves its straight sides by
+FULL = 0.95  # of the area between those sides, that it covers
+WRITTEN = 0.12  # of its longer side, that what is written on it is long
+BORDER = 2  # pixels of the copy, in which the sheet's edge is blurred
+
+
+def cut_out(picture: Gray) -> Gray:
+    """Cut the innermost sheet that something is written on out of a picture uint8 (height, width), where it shows one.
+
+    Around a sheet that lies askew its paper goes on.
+    """
+    for _ in range(NESTED):
+        if min(picture.shape) < SIDE // 2:
+            break
+        small = _reduce(picture)
+        found = _largest(small)
+        if found is None:
+            break
+        picture = _cut(picture, small, found)
+    return picture
+
+
+def _reduce(picture: Gray) -> Gray:
+    scale = min(1, SIDE / min(picture.shape))
+    return cv2.GaussianBlur(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), (0, 0), 1)
+
+
+def _largest(small: Gray) -> Mask | None:
+    """Mark the largest sheet on which something is written."""
+    edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((2, 2), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
+    wide = stats[:, 2:4].min(axis=1) > SMALLEST * min(small.shape)
+    sheets = (_sheet(labels == index) for index in np.flatnonzero(wide[1:]) + 1)
+    return max((sheet for sheet in sheets if sheet is not None), key=np.count_nonzero, default=None)
+
+
+def _sheet(region: NDArray[np.bool_]) -> Mask | None:
+    """Fill a region between edges, if it has straight sides and something is written on it."""
+    contours, _ = cv2.findContours(region.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(contours, key=cv2.contourArea)
+    hull = cv2.convexHull(outline)
+    sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
+    covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
+    if len(sides) > CORNERS or min(covered, straight) < FULL * whole or covered > LARGEST * region.size:
+        return None
+    filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
+    inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
+    _, _, width, height = cv2.boundingRect(inner & ~region.view(np.uint8) & 1)
+    return inner if max(width, height) > WRITTEN * max(inner.any(axis=0).sum(), inner.any(axis=1).sum()) else None
+
+
+def _cut(picture: Gray, small: Gray, sheet: Mask) -> Gray:
+    _, nearest = cv2.distanceTransformWithLabels(1 - sheet, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    values = np.zeros(nearest.max() + 1, np.uint8)
+    values[nearest[sheet > 0]] = small[sheet > 0]
+    size = picture.shape[::-1]
+    paper = cv2.resize(values[nearest], size)
+    whole = cv2.resize(sheet, size, interpolation=cv2.INTER_NEAREST)
+    left, top, width, height = cv2.boundingRect(whole)
+    box = slice(top, top + height), slice(left, left + width)
+    return np.where(whole[box], picture[box], paper[box])
