@@ -11,10 +11,10 @@ SIDE = 128  # of the copy that a sheet is looked for in
 EDGE = (15, 45)  # levels: an edge is as steep as the first, and somewhere as the second
 NESTED = 3  # a sheet may lie on another
 SMALLEST = 0.2  # of the picture's shorter side
-LARGEST = 0.97  # of its area
-CORNERS = 6  # a sheet has at most, cut by the picture's border or not
-STRAIGHT = 0.03  # of its outline's length, that the outline leaves its straight sides by
-FULL = 0.95  # of the area between those sides, that it covers
+LARGEST = 0.99  # of its area
+CORNERS = 8  # a sheet has at most, cut by the picture's border, or rounded
+STRAIGHT = 0.01  # of its outline's length, that the outline leaves its straight sides by
+FULL = 0.92  # of the area between them, that it covers
 WRITTEN = 0.12  # of its longer side, that what is written on it is long
 BORDER = 2  # pixels of the copy, in which the sheet's edge is blurred
 
@@ -42,7 +42,7 @@ def _reduce(picture: Gray) -> Gray:
 
 def _largest(small: Gray) -> Mask | None:
     """Mark the largest sheet on which something is written."""
-    edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((2, 2), np.uint8))
+    edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
     wide = stats[:, 2:4].min(axis=1) > SMALLEST * min(small.shape)
     sheets = (_sheet(labels == index) for index in np.flatnonzero(wide[1:]) + 1)
@@ -56,9 +56,11 @@ def _sheet(region: NDArray[np.bool_]) -> Mask | None:
     hull = cv2.convexHull(outline)
     sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
     covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
-    if len(sides) > CORNERS or min(covered, straight) < FULL * whole or covered > LARGEST * region.size:
+    if len(sides) > CORNERS or min(covered, straight) < FULL * whole:
         return None
     filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
+    if np.count_nonzero(filled) > LARGEST * filled.size:
+        return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
     _, _, width, height = cv2.boundingRect(inner & ~region.view(np.uint8) & 1)
     return inner if max(width, height) > WRITTEN * max(inner.any(axis=0).sum(), inner.any(axis=1).sum()) else None
