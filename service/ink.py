@@ -1,5 +1,6 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -25,9 +26,10 @@ CLEAR = 4
 BROADER = 1.5
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
-# No digit is so many times wider than tall, and no bar of one is longer than the rest by so much.
+# No digit is so many times wider than tall; and a line that goes on to both sides of one, by such a part of the one's
+# longer side, is what it is written on.
 FLAT = 3.5
-BAR = 1.4
+OVERHANG = 0.25
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
@@ -51,6 +53,11 @@ class Marks:
     contact: NDArray[np.int64]  # (n,): pixels of the picture's border that it covers
 
     @property
+    def right(self) -> NDArray[np.int32]:
+        """Where each mark ends."""
+        return self.box[:, 0] + self.box[:, 2]
+
+    @property
     def extent(self) -> NDArray[np.int32]:
         """The longer side of each mark."""
         return self.box[:, 2:].max(axis=1)
@@ -65,30 +72,37 @@ def find(picture: Gray) -> Ink:
     """
     if int(picture.max()) - int(picture.min()) < CONTRAST or min(picture.shape) < SMALLEST or _is_grain(picture):
         raise NoDigit("There is no digit in the picture: it is blank, or noise.")
-    smooth = _smooth(_resize(sheet.cut_out(_without_impulses(picture))))
-    dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
-    reasons = []
-    for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
-        density, noise = paper.density(dark_on_light, even)
-        darkest = np.sort(density[::2, ::2], axis=None)[-1 - density.size // 4000]  # but for a thousandth
-        faint = max(CLEAR * noise, 0.05, FAINT * float(darkest))
-        for least in _levels(density, faint):
-            try:
-                return _pick(density, noise, least)
-            except NoDigit as error:
-                reasons.append(error)
-    raise reasons[0]
+    reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
+    for density, noise, least in _readings(_without_impulses(picture)):
+        try:
+            return _pick(density, noise, least)
+        except NoDigit as error:
+            reason = error
+    raise reason
 
 
-def _levels(density: Ink, faint: float) -> tuple[float, float]:
+def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
+    """Give every way to tell ink from paper, the likeliest first: the ink's density, its noise and where ink begins."""
+    for page in sheet.cut_out(picture):
+        smooth = _smooth(_resize(page))
+        dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
+        for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
+            density, noise = paper.density(dark_on_light, even)
+            darkest = np.sort(density[::2, ::2], axis=None)[-1 - density.size // 4000]  # but for a thousandth
+            faint = max(CLEAR * noise, 0.05, FAINT * float(darkest))
+            for least in _levels(density, faint):
+                yield density, noise, least
+
+
+def _levels(density: Ink, faint: float) -> tuple[float, ...]:
     """Give two levels to look for the digit at, the likelier first: `faint`, and one between shade and ink (Otsu 1979).
 
-    Shade is broader than the strokes in it, and the gray at their edges is not.
+    There is none where nothing is as dark. Shade is broader than the strokes in it, and the gray at their edges is not.
     """
     gray = cv2.convertScaleAbs(density, alpha=255)
     marks = gray > faint * 255
     if not marks.any():
-        raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
+        return ()
     between = cv2.threshold(gray[marks], 0, 255, cv2.THRESH_OTSU)[0] / 255
     darker = (density > between).astype(np.uint8)
     fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
@@ -101,6 +115,10 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     dark = (density > least).astype(np.uint8)
     written = ruling.erase(dark)
     digit = _choose(_measure(written, density))
+    field = ruling.field(digit)
+    if field.any():
+        written &= ~field
+        digit = _choose(_measure(written, density))
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
     level = float(np.percentile(ink[digit[box] > 0], 80))
@@ -199,7 +217,8 @@ def _choose(marks: Marks) -> Gray:
         raise NoDigit("There is no digit in the picture.")
     around = outside | (marks.contact > 0.2 * (width + height))
     parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
-    parts &= ~flat | (marks.extent < BAR * marks.extent[main])
+    beyond = np.minimum(marks.box[main, 0] - marks.box[:, 0], marks.right - marks.right[main])
+    parts &= ~flat | (beyond < OVERHANG * marks.extent[main])
     chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
         raise NoDigit("There is no digit in the picture: of its many marks none stands out.")

@@ -12,6 +12,9 @@ TILT = np.radians(10)  # a page is held at most so far from upright
 STEP = np.pi / 360
 SPAN = 0.85  # of a picture's width: a single line that spans it is ruled
 LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are several
+SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
+OPPOSITE = 0.5  # of its height: so far apart are opposite sides
+UNDERLINE = 1.3  # times longer than the digit on it
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
@@ -53,15 +56,49 @@ def erase(marks: Mask) -> Mask:
     return marks & ~(_ruling(marks) | _ruling(np.ascontiguousarray(marks.T)).T)
 
 
+def field(digit: Mask) -> Mask:
+    """Mark the lines of a field that a digit, uint8 (height, width) of 0 and 1, touches: a frame or an underline."""
+    left, top, width, height = cv2.boundingRect(digit)
+    box = slice(top, top + height), slice(left, left + width)
+    mark, found = digit[box], np.zeros_like(digit)
+    across, down = _spanning(mark), _spanning(np.ascontiguousarray(mark.T))
+    if _are_opposite(across, mark.shape) and down or _are_opposite(down, mark.shape[::-1]) and across:
+        found[box] = _all_pixels(mark, across) | _all_pixels(np.ascontiguousarray(mark.T), down).T
+    elif across:
+        found[box] = _all_pixels(mark, across)
+        _, _, rest, tall = cv2.boundingRect(digit & ~found)
+        if width < UNDERLINE * max(rest, tall):
+            found[:] = 0
+    return found
+
+
+def _spanning(mark: Mask) -> list[Line]:
+    return [line for line in _lines(mark) if line.length > SIDE * mark.shape[1]]
+
+
+def _are_opposite(lines: list[Line], shape: tuple[int, ...]) -> bool:
+    """Tell whether lines run along both sides of a mark."""
+    places = [line.ends.mean() / shape[0] for line in lines]
+    return bool(places) and max(places) - min(places) > OPPOSITE
+
+
+def _all_pixels(marks: Mask, lines: list[Line]) -> Mask:
+    pixels = np.zeros_like(marks)
+    for line in lines:
+        pixels |= _pixels(marks, line)
+    return pixels
+
+
 def _ruling(marks: Mask) -> Mask:
     """Mark the pixels of lines that run mostly along x."""
-    lines, ruling = _lines(marks), np.zeros_like(marks)
-    for line in lines:
-        parallels = [other for other in lines if line.is_parallel(other)]
-        several = len(parallels) > 1 or any(map(line.faces, parallels))
-        if line.length > SPAN * marks.shape[1] or (several and line.length > THIN * line.thickness):
-            ruling |= _pixels(marks, line)
-    return ruling
+    lines = _lines(marks)
+    return _all_pixels(marks, [line for line in lines if _is_ruled(line, lines, marks.shape[1])])
+
+
+def _is_ruled(line: Line, lines: list[Line], width: int) -> bool:
+    parallels = [other for other in lines if line.is_parallel(other)]
+    several = len(parallels) > 1 or any(map(line.faces, parallels))
+    return line.length > SPAN * width or (several and line.length > THIN * line.thickness)
 
 
 def _pixels(marks: Mask, line: Line) -> Mask:

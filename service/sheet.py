@@ -15,24 +15,25 @@ LARGEST = 0.99  # of its area
 CORNERS = 8  # a sheet has at most, cut by the picture's border, or rounded
 STRAIGHT = 0.01  # of its outline's length, that the outline leaves its straight sides by
 FULL = 0.92  # of the area between them, that it covers
+OBLONG = 0.82  # of the area of the smallest oblong around it: an ellipse, such as a zero, covers 0.79
+BLANK = 0.5  # of its area: the lines of a frame are no sheet
 WRITTEN = 0.12  # of its longer side, that what is written on it is long
 BORDER = 2  # pixels of the copy, in which the sheet's edge is blurred
 
 
-def cut_out(picture: Gray) -> Gray:
-    """Cut the innermost sheet that something is written on out of a picture uint8 (height, width), where it shows one.
+def cut_out(picture: Gray) -> list[Gray]:
+    """Cut the sheets that something is written on, each lying on the next, out of a picture uint8 (height, width).
 
-    Around a sheet that lies askew its paper goes on.
+    The last is the picture itself. Around a sheet that lies askew its paper goes on.
     """
-    for _ in range(NESTED):
-        if min(picture.shape) < SIDE // 2:
-            break
-        small = _reduce(picture)
+    sheets = [picture]
+    while len(sheets) <= NESTED and min(sheets[0].shape) >= SIDE // 2:
+        small = _reduce(sheets[0])
         found = _largest(small)
         if found is None:
             break
-        picture = _cut(picture, small, found)
-    return picture
+        sheets.insert(0, _cut(sheets[0], small, found))
+    return sheets
 
 
 def _reduce(picture: Gray) -> Gray:
@@ -56,10 +57,12 @@ def _sheet(region: NDArray[np.bool_]) -> Mask | None:
     hull = cv2.convexHull(outline)
     sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
     covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
-    if len(sides) > CORNERS or min(covered, straight) < FULL * whole:
+    oblong = whole > OBLONG * np.prod(cv2.minAreaRect(hull)[1])
+    if len(sides) > CORNERS or min(covered, straight) < FULL * whole or not oblong:
         return None
     filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
-    if np.count_nonzero(filled) > LARGEST * filled.size:
+    area = np.count_nonzero(filled)
+    if area > LARGEST * filled.size or np.count_nonzero(region) < BLANK * area:
         return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
     _, _, width, height = cv2.boundingRect(inner & ~region.view(np.uint8) & 1)
