@@ -24,12 +24,15 @@ FAINT = 0.2
 CLEAR = 4
 # Shade is so many times broader than the strokes in it.
 BROADER = 1.5
+BROAD = 0.03  # of the picture's shorter side
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
 # No digit is so many times wider than tall; and a line that goes on to both sides of one, by such a part of the one's
 # longer side, is what it is written on.
 FLAT = 3.5
 OVERHANG = 0.25
+# How large a digit is that lies in a frame, or on a line, as part of them: a seven is longer than its bar.
+FIELDS = {ruling.frame: (0.3, np.inf), ruling.underline: (0.0, 0.75)}
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
@@ -94,6 +97,22 @@ def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
                 yield density, noise, least
 
 
+def _without_field(digit: Gray, written: Gray, density: Ink) -> tuple[Gray, Gray]:
+    """Take the lines of a field that the digit touches out of it, and out of all that is written."""
+    for find_lines, (least, most) in FIELDS.items():
+        lines = find_lines(digit)
+        if lines.any():
+            rest = _choose(_measure(written & ~lines, density))
+            if least < max(_size(rest)) / max(_size(lines)) < most:
+                digit, written = rest, written & ~lines
+    return digit, written
+
+
+def _size(mask: Gray) -> tuple[int, int]:
+    _, _, width, height = cv2.boundingRect(mask)
+    return width, height
+
+
 def _levels(density: Ink, faint: float) -> tuple[float, ...]:
     """Give two levels to look for the digit at, the likelier first: `faint`, and one between shade and ink (Otsu 1979).
 
@@ -107,7 +126,7 @@ def _levels(density: Ink, faint: float) -> tuple[float, ...]:
     darker = (density > between).astype(np.uint8)
     fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
     shade, ink = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3).max() for part in (fainter, darker))
-    return (between, faint) if shade > BROADER * ink else (faint, between)
+    return (between, faint) if shade > max(BROADER * ink, BROAD * min(density.shape)) else (faint, between)
 
 
 def _pick(density: Ink, noise: float, least: float) -> Ink:
@@ -115,10 +134,7 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     dark = (density > least).astype(np.uint8)
     written = ruling.erase(dark)
     digit = _choose(_measure(written, density))
-    field = ruling.field(digit)
-    if field.any():
-        written &= ~field
-        digit = _choose(_measure(written, density))
+    digit, written = _without_field(digit, written, density)
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
     level = float(np.percentile(ink[digit[box] > 0], 80))

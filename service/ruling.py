@@ -10,11 +10,10 @@ Mask = NDArray[np.uint8]
 
 TILT = np.radians(10)  # a page is held at most so far from upright
 STEP = np.pi / 360
-SPAN = 0.85  # of a picture's width: a single line that spans it is ruled
+SPAN = 0.93  # of a picture's width: a single line that spans it is ruled
 LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are several
 SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
 OPPOSITE = 0.5  # of its height: so far apart are opposite sides
-UNDERLINE = 1.3  # times longer than the digit on it
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
@@ -56,30 +55,37 @@ def erase(marks: Mask) -> Mask:
     return marks & ~(_ruling(marks) | _ruling(np.ascontiguousarray(marks.T)).T)
 
 
-def field(digit: Mask) -> Mask:
-    """Mark the lines of a field that a digit, uint8 (height, width) of 0 and 1, touches: a frame or an underline."""
-    left, top, width, height = cv2.boundingRect(digit)
-    box = slice(top, top + height), slice(left, left + width)
-    mark, found = digit[box], np.zeros_like(digit)
-    across, down = _spanning(mark), _spanning(np.ascontiguousarray(mark.T))
-    if _are_opposite(across, mark.shape) and down or _are_opposite(down, mark.shape[::-1]) and across:
-        found[box] = _all_pixels(mark, across) | _all_pixels(np.ascontiguousarray(mark.T), down).T
-    elif across:
-        found[box] = _all_pixels(mark, across)
-        _, _, rest, tall = cv2.boundingRect(digit & ~found)
-        if width < UNDERLINE * max(rest, tall):
-            found[:] = 0
-    return found
+def frame(digit: Mask) -> Mask:
+    """Mark the lines of a field's frame that a digit, uint8 (height, width) of 0 and 1, touches."""
+    box = _box(digit)
+    mark, lines = digit[box], np.zeros_like(digit)
+    turned = np.ascontiguousarray(mark.T)
+    across, down = _spanning(mark), _spanning(turned)
+    if across and down and (_are_opposite(across, mark.shape[0]) or _are_opposite(down, mark.shape[1])):
+        lines[box] = _all_pixels(mark, across) | _all_pixels(turned, down).T
+    return lines
+
+
+def underline(digit: Mask) -> Mask:
+    """Mark the line that a digit, uint8 (height, width) of 0 and 1, stands on or is crossed by."""
+    box, lines = _box(digit), np.zeros_like(digit)
+    lines[box] = _all_pixels(digit[box], _spanning(digit[box]))
+    return lines
+
+
+def _box(mask: Mask) -> tuple[slice, slice]:
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _spanning(mark: Mask) -> list[Line]:
     return [line for line in _lines(mark) if line.length > SIDE * mark.shape[1]]
 
 
-def _are_opposite(lines: list[Line], shape: tuple[int, ...]) -> bool:
+def _are_opposite(lines: list[Line], height: int) -> bool:
     """Tell whether lines run along both sides of a mark."""
-    places = [line.ends.mean() / shape[0] for line in lines]
-    return bool(places) and max(places) - min(places) > OPPOSITE
+    places = [line.ends.mean() / height for line in lines]
+    return max(places) - min(places) > OPPOSITE
 
 
 def _all_pixels(marks: Mask, lines: list[Line]) -> Mask:
@@ -129,7 +135,7 @@ def _lines(marks: Mask) -> list[Line]:
 
 def _thickest(width: int) -> float:
     """Give the thickness, in pixels, that no line has in a picture of a width."""
-    return min(0.065 * width, 14)
+    return min(0.08 * width, 14)
 
 
 def _distinct(ends: NDArray[np.float32]) -> list[int]:
