@@ -25,6 +25,7 @@ CLEAR = 4
 # Shade is so many times broader than the strokes in it.
 BROADER = 1.5
 BROAD = 0.03  # of the picture's shorter side
+SHADED = 0.12
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
 # No digit is so many times wider than tall; and a line that goes on to both sides of one, by such a part of the one's
@@ -126,7 +127,9 @@ def _levels(density: Ink, faint: float) -> tuple[float, ...]:
     darker = (density > between).astype(np.uint8)
     fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
     shade, ink = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3).max() for part in (fainter, darker))
-    return (between, faint) if shade > max(BROADER * ink, BROAD * min(density.shape)) else (faint, between)
+    rim = np.concatenate([fainter[0], fainter[-1], fainter[:, 0], fainter[:, -1]])
+    is_shaded = shade > max(BROADER * ink, BROAD * min(density.shape)) or rim.mean() > SHADED
+    return (between, faint) if is_shaded else (faint, between)
 
 
 def _pick(density: Ink, noise: float, least: float) -> Ink:

@@ -75,7 +75,7 @@ def _uneven_paper(picture: Gray) -> Density:
 
     Closing fills what is narrower than its square, and leaves the edges of shadows, tables and sheets.
     """
-    width = int(0.35 * min(picture.shape)) | 1
+    width = int(0.28 * min(picture.shape)) | 1
     room = width // 2
     wide = cv2.copyMakeBorder(picture, room, room, room, room, cv2.BORDER_REPLICATE)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
