@@ -1,6 +1,6 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -32,8 +32,9 @@ HAIRLINE = 0.5
 # longer side, is what it is written on.
 FLAT = 3.5
 OVERHANG = 0.25
-# How large a digit is that lies in a frame, or on a line, as part of them: a seven is longer than its bar.
-FIELDS = {ruling.frame: (0.3, np.inf), ruling.underline: (0.0, 0.75)}
+FAR = 1.8
+# What lies in a frame is at least this part of it.
+FILLING = 0.3
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
@@ -100,18 +101,24 @@ def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
 
 def _without_field(digit: Gray, written: Gray, density: Ink) -> tuple[Gray, Gray]:
     """Take the lines of a field that the digit touches out of it, and out of all that is written."""
-    for find_lines, (least, most) in FIELDS.items():
+    for find_lines, is_field in ((ruling.frame, _lies_in), (ruling.underline, _lies_on)):
         lines = find_lines(digit)
         if lines.any():
             rest = _choose(_measure(written & ~lines, density))
-            if least < max(_size(rest)) / max(_size(lines)) < most:
+            if is_field(cv2.boundingRect(rest), cv2.boundingRect(lines)):
                 digit, written = rest, written & ~lines
     return digit, written
 
 
-def _size(mask: Gray) -> tuple[int, int]:
-    _, _, width, height = cv2.boundingRect(mask)
-    return width, height
+def _lies_in(digit: Sequence[int], frame: Sequence[int]) -> bool:
+    """Tell whether a digit fills its frame, by the boxes of both: a square zero is all frame."""
+    return max(digit[2:]) > FILLING * max(frame[2:])
+
+
+def _lies_on(digit: Sequence[int], line: Sequence[int]) -> bool:
+    """Tell whether a line goes on to both sides of a digit, or far, by the boxes of both: the foot of a two does not."""
+    before, behind = digit[0] - line[0], line[0] + line[2] - digit[0] - digit[2]
+    return min(before, behind) > OVERHANG * max(digit[2:]) or line[2] > FAR * max(digit[2:])
 
 
 def _levels(density: Ink, faint: float) -> tuple[float, ...]:
@@ -234,10 +241,10 @@ def _choose(marks: Marks) -> Gray:
     main = int(score.argmax())
     if not score[main]:
         raise NoDigit("There is no digit in the picture.")
-    around = outside | (marks.contact > 0.2 * (width + height))
-    parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
     beyond = np.minimum(marks.box[main, 0] - marks.box[:, 0], marks.right - marks.right[main])
-    parts &= ~flat | (beyond < OVERHANG * marks.extent[main])
+    lines = flat & (beyond > OVERHANG * marks.extent[main])
+    around = outside | lines | (marks.contact > 0.2 * (width + height))
+    parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
     chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
         raise NoDigit("There is no digit in the picture: of its many marks none stands out.")

@@ -18,6 +18,7 @@ FULL = 0.92  # of the area between them, that it covers
 OBLONG = 0.82  # of the area of the smallest oblong around it: an ellipse, such as a zero, covers 0.79
 BLANK = 0.5  # of its area: the lines of a frame are no sheet
 WRITTEN = 0.12  # of its longer side, that what is written on it is long
+STRONG = 0.25  # of the picture's contrast, that the writing has: the edge of a shade has less
 BORDER = 2  # pixels of the copy, in which the sheet's edge is blurred
 
 
@@ -46,11 +47,11 @@ def _largest(small: Gray) -> Mask | None:
     edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
     wide = stats[:, 2:4].min(axis=1) > SMALLEST * min(small.shape)
-    sheets = (_sheet(labels == index) for index in np.flatnonzero(wide[1:]) + 1)
+    sheets = (_sheet(labels == index, small) for index in np.flatnonzero(wide[1:]) + 1)
     return max((sheet for sheet in sheets if sheet is not None), key=np.count_nonzero, default=None)
 
 
-def _sheet(region: NDArray[np.bool_]) -> Mask | None:
+def _sheet(region: NDArray[np.bool_], small: Gray) -> Mask | None:
     """Fill a region between edges, if it has straight sides and something is written on it."""
     contours, _ = cv2.findContours(region.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=cv2.contourArea)
@@ -65,8 +66,17 @@ def _sheet(region: NDArray[np.bool_]) -> Mask | None:
     if area > LARGEST * filled.size or np.count_nonzero(region) < BLANK * area:
         return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
-    _, _, width, height = cv2.boundingRect(inner & ~region.view(np.uint8) & 1)
-    return inner if max(width, height) > WRITTEN * max(inner.any(axis=0).sum(), inner.any(axis=1).sum()) else None
+    return inner if _is_written_on(inner, region, small) else None
+
+
+def _is_written_on(sheet: Mask, paper: NDArray[np.bool_], small: Gray) -> bool:
+    written = sheet & ~paper.view(np.uint8) & 1
+    _, _, width, height = cv2.boundingRect(written)
+    _, _, *sides = cv2.boundingRect(sheet)
+    if max(width, height) <= WRITTEN * max(sides):
+        return False
+    contrast = np.abs(small[written > 0] - np.median(small[paper])).max()
+    return bool(contrast > STRONG * (int(small.max()) - int(small.min())))
 
 
 def _cut(picture: Gray, small: Gray, sheet: Mask) -> Gray:
