@@ -19,7 +19,7 @@ NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
 PARALLEL = 0.05  # lines are parallel that come so much nearer on their way, as part of it: 2.5 degrees
 APART = 10  # pixels, at least, between lines that are counted as several
-UNEVEN = 0.15  # of its length: so much further a line may go than the one on the other side of a field
+UNEVEN = 0.25  # of its length: so much further a line may go than the one on the other side of a field
 STRIDE = 3  # pixels, at which a line's thickness is measured
 REACH = 9  # pixels to each side, looked at for the thickness of a line
 
@@ -135,7 +135,7 @@ def _lines(marks: Mask) -> list[Line]:
 
 def _thickest(width: int) -> float:
     """Give the thickness, in pixels, that no line has in a picture of a width."""
-    return min(0.08 * width, 14)
+    return min(0.1 * width, 14)
 
 
 def _distinct(ends: NDArray[np.float32]) -> list[int]:
