@@ -32,7 +32,7 @@ HAIRLINE = 0.5
 # longer side, is what it is written on.
 FLAT = 3.5
 OVERHANG = 0.25
-FAR = 1.8
+FAR, LONGER = 0.5, 1.8
 # What lies in a frame is at least this part of it.
 FILLING = 0.3
 # A frame is drawn within this part of its sides.
@@ -116,9 +116,11 @@ def _lies_in(digit: Sequence[int], frame: Sequence[int]) -> bool:
 
 
 def _lies_on(digit: Sequence[int], line: Sequence[int]) -> bool:
-    """Tell whether a line goes on to both sides of a digit, or far, by the boxes of both: the foot of a two does not."""
-    before, behind = digit[0] - line[0], line[0] + line[2] - digit[0] - digit[2]
-    return min(before, behind) > OVERHANG * max(digit[2:]) or line[2] > FAR * max(digit[2:])
+    """Tell whether a line under a digit goes far to both its sides, by the boxes of both: the foot of a two does not."""
+    left, top, width, height = digit
+    before, behind = left - line[0], line[0] + line[2] - left - width
+    is_far = min(before, behind) > FAR * max(width, height) or line[2] > LONGER * max(width, height)
+    return is_far and line[1] + line[3] > top + 0.9 * height
 
 
 def _levels(density: Ink, faint: float) -> tuple[float, ...]:
