@@ -93,9 +93,7 @@ def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
         dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
         for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
             density, noise = paper.density(dark_on_light, even)
-            darkest = np.sort(density[::2, ::2], axis=None)[-1 - density.size // 4000]  # but for a thousandth
-            faint = max(CLEAR * noise, 0.05, FAINT * float(darkest))
-            for least in _levels(density, faint):
+            for least in _levels(density, noise):
                 yield density, noise, least
 
 
@@ -123,22 +121,31 @@ def _lies_on(digit: Sequence[int], line: Sequence[int]) -> bool:
     return is_far and line[1] + line[3] > top + 0.9 * height
 
 
-def _levels(density: Ink, faint: float) -> tuple[float, ...]:
-    """Give two levels to look for the digit at, the likelier first: `faint`, and one between shade and ink (Otsu 1979).
+def _levels(density: Ink, noise: float) -> tuple[float, ...]:
+    """Give two levels to look for the digit at, the likelier first: a faint one, and one between shade and ink.
 
-    There is none where nothing is as dark. Shade is broader than the strokes in it, and the gray at their edges is not.
+    There is none where nothing stands out from the noise. Shade is broader than the strokes in it, or comes in over
+    the picture's border, and the gray at their edges is not.
     """
     gray = cv2.convertScaleAbs(density, alpha=255)
+    faint = max(CLEAR * noise, 0.05, FAINT * paper.level(gray, 0.999) / 255)
     marks = gray > faint * 255
     if not marks.any():
         return ()
-    between = cv2.threshold(gray[marks], 0, 255, cv2.THRESH_OTSU)[0] / 255
+    between = cv2.threshold(gray[marks], 0, 255, cv2.THRESH_OTSU)[0] / 255  # Otsu 1979
     darker = (density > between).astype(np.uint8)
-    fainter = marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
-    shade, ink = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3).max() for part in (fainter, darker))
+    fainter = (marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)).view(np.uint8)
+    shade, ink = _breadth(fainter), _breadth(darker)
     rim = np.concatenate([fainter[0], fainter[-1], fainter[:, 0], fainter[:, -1]])
     is_shaded = shade > max(BROADER * ink, BROAD * min(density.shape)) or rim.mean() > SHADED
     return (between, faint) if is_shaded else (faint, between)
+
+
+def _breadth(mask: Gray) -> float:
+    """Measure half the width of the broadest part of a mask."""
+    left, top, width, height = cv2.boundingRect(mask)
+    inside = np.pad(mask[top : top + height, left : left + width], 1)
+    return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
 
 
 def _pick(density: Ink, noise: float, least: float) -> Ink:
@@ -198,12 +205,7 @@ def _without_impulses(picture: Gray) -> Gray:
 def _resize(picture: Gray) -> Gray:
     short, long = min(picture.shape), max(picture.shape)
     factor = min(max(SHORT_SIDE[0] / short, min(1, SHORT_SIDE[1] / short)), LONG_SIDE / long)
-    size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-    whole = int(1 / factor)
-    if 1 < whole <= short:  # by a whole factor it is quick, and leaves little for the last step, which is not
-        height, width = (side // whole for side in picture.shape)
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    return sheet.resize(picture, factor)
 
 
 def _smooth(picture: Gray) -> Gray:
@@ -213,9 +215,9 @@ def _smooth(picture: Gray) -> Gray:
 
 def _noise(picture: Gray) -> float:
     """Estimate the standard deviation of a picture's noise, in levels (Immerkaer 1996, with a median for the mean)."""
-    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    differences = np.abs(cv2.filter2D(picture, cv2.CV_16S, mask)[::2, ::2])
-    return float(np.median(differences)) / 0.6745 / 6
+    second = np.array([1, -2, 1], np.float32)
+    differences = cv2.convertScaleAbs(cv2.sepFilter2D(picture, cv2.CV_16S, second, second))[::2, ::2]
+    return float(paper.level(differences, 0.5)) / 0.6745 / 6
 
 
 def _measure(written: Gray, density: Ink) -> Marks:
