@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service import paper, ruling, sheet
 from service.errors import NoDigit
+from service.resampling import resize
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
@@ -114,7 +115,7 @@ def _lies_in(digit: Sequence[int], frame: Sequence[int]) -> bool:
 
 
 def _lies_on(digit: Sequence[int], line: Sequence[int]) -> bool:
-    """Tell whether a line under a digit goes far to both its sides, by the boxes of both: the foot of a two does not."""
+    """Tell whether a line under a digit goes far to both its sides, by their boxes: the foot of a two does not."""
     left, top, width, height = digit
     before, behind = left - line[0], line[0] + line[2] - left - width
     is_far = min(before, behind) > FAR * max(width, height) or line[2] > LONGER * max(width, height)
@@ -205,7 +206,7 @@ def _without_impulses(picture: Gray) -> Gray:
 def _resize(picture: Gray) -> Gray:
     short, long = min(picture.shape), max(picture.shape)
     factor = min(max(SHORT_SIDE[0] / short, min(1, SHORT_SIDE[1] / short)), LONG_SIDE / long)
-    return sheet.resize(picture, factor)
+    return resize(picture, factor)
 
 
 def _smooth(picture: Gray) -> Gray:

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.resampling import resize
+
 Gray = NDArray[np.uint8]
 Density = NDArray[np.float32]
 
@@ -25,8 +27,7 @@ def is_light(picture: Gray) -> bool:
     against what is narrower and light (the white one); the narrower, the more it counts, since the insides of a
     digit's loops are narrow as well, but wider than its strokes.
     """
-    scale = POLARITY_SIDE / min(picture.shape)
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    small = resize(picture, min(1, POLARITY_SIDE / min(picture.shape)))
     room = max(POLARITY_WIDTHS) // 2  # paper goes on beyond the picture, or the rest beside a digit were narrow
     small = cv2.copyMakeBorder(small, room, room, room, room, cv2.BORDER_REPLICATE)
     balance = 0.0
@@ -40,8 +41,9 @@ def is_light(picture: Gray) -> bool:
 
 def _strength(hat: Gray) -> float:
     """Sum a top-hat up, contrast far before area, without what noise gives it everywhere."""
-    noise = 2 * level(hat, 0.5)
-    return float(_levels(hat) @ np.maximum(np.arange(256.0) - noise, 0) ** 3)
+    levels = _levels(hat)
+    noise = 2 * _reached(levels, 0.5)
+    return float(levels @ np.maximum(np.arange(256.0) - noise, 0) ** 3)
 
 
 def may_be_even(picture: Gray) -> bool:
@@ -66,7 +68,7 @@ def density(picture: Gray, even: bool) -> tuple[Density, float]:
 def _even_paper(picture: Gray) -> Density:
     """Estimate the light of paper that is lit evenly, float32 (height, width): that of most of the lighter pixels."""
     _, _, light = _split(picture)
-    return np.full(picture.shape, np.searchsorted(np.cumsum(light), light.sum() / 2), np.float32)
+    return np.full(picture.shape, _reached(light, 0.5), np.float32)
 
 
 def _uneven_paper(picture: Gray) -> Density:
@@ -92,7 +94,12 @@ def _split(picture: Gray) -> tuple[NDArray[np.float64], NDArray[np.float64], NDA
 
 def level(picture: Gray, part: float) -> int:
     """Give the level that such a part of a picture's pixels is not above."""
-    return int(np.searchsorted(np.cumsum(_levels(picture)), picture.size * part))
+    return _reached(_levels(picture), part)
+
+
+def _reached(levels: NDArray[np.float64], part: float) -> int:
+    """Give the level up to which such a part of the counts (256,) lies."""
+    return int(np.searchsorted(np.cumsum(levels), levels.sum() * part))
 
 
 def _levels(picture: Gray) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from service.resampling import resize
+
 Gray = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 
@@ -37,15 +39,6 @@ def cut_out(picture: Gray) -> list[Gray]:
     return sheets
 
 
-def resize(picture: Gray, factor: float) -> Gray:
-    """Resize a picture uint8 (height, width), keeping its aspect ratio."""
-    size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-    while factor <= 0.5 and min(picture.shape) > 1:  # halving is quick, and leaves little for the last step
-        height, width = (side // 2 for side in picture.shape)
-        picture, factor = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), 2 * factor
-    return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR if factor < 1 else cv2.INTER_CUBIC)
-
-
 def _reduce(picture: Gray) -> Gray:
     return cv2.GaussianBlur(resize(picture, min(1, SIDE / min(picture.shape))), (0, 0), 1)
 
@@ -53,7 +46,7 @@ def _reduce(picture: Gray) -> Gray:
 def _largest(small: Gray) -> Mask | None:
     """Mark the largest sheet on which something is written."""
     edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
     wide = stats[:, 2:4].min(axis=1) > SMALLEST * min(small.shape)
     sheets = (_sheet(labels == index, small) for index in np.flatnonzero(wide[1:]) + 1)
     return max((sheet for sheet in sheets if sheet is not None), key=np.count_nonzero, default=None)

@@ -1,0 +1,64 @@
+"""Time from a picture file to the 28x28, beside Pillow's bare decode: python tests/benchmarks/picture_time.py.
+
+Every file is measured both ways in turn, on one thread.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from service.digits import prepare
+from service.images import decode
+from service.settings import Settings
+from training import data
+from training.pages import BLUE, clouds, defocus, grain, lay, paper, save, slope, write
+
+SECONDS = 3.0  # for each file
+
+
+def photo(digit: np.ndarray, shape: tuple[int, int]) -> bytes:
+    """Photograph a digit on paper that is lit from one side."""
+    rng = np.random.default_rng(0)
+    page = paper(shape, (235, 232, 222)) * (1 + 0.02 * clouds(shape, rng, 6))[..., None]
+    page = lay(page, write(digit, rng, shape, (0.3, 0.6)), BLUE) * slope(shape, rng, 0.6)[..., None]
+    return save(grain(defocus(page, 1), rng, 4), "JPEG", quality=90)
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1000
+
+
+def measure(file: bytes) -> tuple[float, float]:
+    """Give the medians of Pillow's bare decode of a file, and of the service's whole way to the 28x28."""
+    limits, bare, ours = Settings(), [], []
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        bare.append(milliseconds(lambda: Image.open(io.BytesIO(file)).load()))
+        ours.append(milliseconds(lambda: prepare(decode(file, limits.max_pixels, limits.max_frames))))
+    return median(bare), median(ours)
+
+
+def main() -> None:
+    """Print a row for each file."""
+    mnist = data.load()
+    digit = mnist.x_train[0]
+    files = {
+        "12-megapixel photo, JPEG": photo(digit, (3000, 4000)),
+        "640x480 photo, JPEG": photo(digit, (480, 640)),
+        "MNIST's own, PNG": save(digit),
+        "the same, dark on light": save(255 - digit),
+    }
+    print("| file | bare decode | to 28x28 | ratio |\n| --- | --: | --: | --: |")
+    for name, file in files.items():
+        bare, ours = measure(file)
+        print(f"| {name} | {bare:.2f} ms | {ours:.2f} ms | {ours / bare:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
