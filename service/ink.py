@@ -39,11 +39,12 @@ FILLING = 0.3
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
-# What ink is, and shade, stain and noise are not; behind each, the nearest of 2,000 uploads of training/uploads.py.
-SURE = 6  # times darker than the noise: 7.1
+# What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads of training/uploads.py keep to.
+FAINTEST, SURE = 0.06, 8  # times its noise, that ink is darker than paper: pencil at 0.16, and 10 times the noise
 STANDS_OUT = 0.4  # of all that is written: 0.64
 STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
-SLENDER = 0.6  # at most, its strokes' width to its height: 0.48
+SLENDER = 0.45  # at most, its strokes' width to its height: 0.38
+LONGEST = 6  # at most, its strokes' length to its height: 4.9, and with crayon 6; grain has long edges
 SMALLEST = 4  # pixels of the shorter side of a picture
 GRAIN = 0.25  # of the variance that is left of a small picture when neighbours are averaged; noise leaves a ninth
 
@@ -158,7 +159,7 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
     level = float(np.percentile(ink[digit[box] > 0], 80))
-    if level < max(0.06, SURE * noise):
+    if level < FAINTEST + SURE * noise:
         raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
     # Ink of full strength becomes 1, and paper 0, steep between: a blurred stroke ends where it is half as dark. A
     # hairline is never as dark as the rest, and has a full strength of its own.
@@ -185,7 +186,8 @@ def _is_written(density: Ink, ink: NDArray[np.bool_]) -> bool:
         return False
     slope = np.hypot(*(cv2.Sobel(density, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))))
     width = 2 * float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
-    return float(np.median(slope)) * height > STEEP and width < SLENDER * height
+    length = np.count_nonzero(edge) / 2
+    return float(np.median(slope)) * height > STEEP and width < SLENDER * height and length < LONGEST * height
 
 
 def _box(mask: Gray) -> tuple[slice, slice]:
@@ -237,7 +239,7 @@ def _measure(written: Gray, density: Ink) -> Marks:
 def _choose(marks: Marks) -> Gray:
     """Choose the mark that is most a digit, and what belongs to it, as a mask uint8 (height, width) of 0 and 1."""
     height, width = marks.labels.shape
-    outside = _runs_along_the_border(marks) | _frames(marks)
+    outside = _runs_along_the_border(marks) | _frames(marks) | (marks.contact > 0.6 * (width + height))
     # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
     away = np.hypot(*(marks.center - 0.5).T)
     score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
