@@ -39,7 +39,7 @@ FILLING = 0.3
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 
-# What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads of training/uploads.py keep to.
+# What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads keep to.
 FAINTEST, SURE = 0.06, 8  # times its noise, that ink is darker than paper: pencil at 0.16, and 10 times the noise
 STANDS_OUT = 0.4  # of all that is written: 0.64
 STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
