@@ -1,13 +1,13 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import paper, ruling, sheet
+from service import marks, paper, ruling, sheet
 from service.errors import NoDigit
 from service.resampling import resize
 
@@ -29,45 +29,14 @@ BROAD = 0.03  # of the picture's shorter side
 SHADED = 0.12
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
-# No digit is so many times wider than tall; and a line that goes on to both sides of one, by such a part of the one's
-# longer side, is what it is written on.
-FLAT = 3.5
-OVERHANG = 0.25
-FAR, LONGER = 0.5, 1.8
-# What lies in a frame is at least this part of it.
-FILLING = 0.3
-# A frame is drawn within this part of its sides.
-FRAME = 0.12
 
 # What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads keep to.
 FAINTEST, SURE = 0.06, 8  # times its noise, that ink is darker than paper: pencil at 0.16, and 10 times the noise
-STANDS_OUT = 0.4  # of all that is written: 0.64
 STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
 SLENDER = 0.45  # at most, its strokes' width to its height: 0.38
 LONGEST = 6  # at most, its strokes' length to its height: 4.9, and with crayon 6; grain has long edges
 SMALLEST = 4  # pixels of the shorter side of a picture
 GRAIN = 0.25  # of the variance that is left of a small picture when neighbours are averaged; noise leaves a ninth
-
-
-@dataclass(frozen=True)
-class Marks:
-    """All connected marks of a picture. Index 0 is the paper between them, and never counts."""
-
-    labels: NDArray[np.uint16]  # (height, width): the mark that each pixel belongs to
-    mass: NDArray[np.float64]  # (n,): sum of its ink
-    box: NDArray[np.int32]  # (n, 4): left, top, width, height
-    center: NDArray[np.float64]  # (n, 2): x, y, as parts of the picture
-    contact: NDArray[np.int64]  # (n,): pixels of the picture's border that it covers
-
-    @property
-    def right(self) -> NDArray[np.int32]:
-        """Where each mark ends."""
-        return self.box[:, 0] + self.box[:, 2]
-
-    @property
-    def extent(self) -> NDArray[np.int32]:
-        """The longer side of each mark."""
-        return self.box[:, 2:].max(axis=1)
 
 
 def find(picture: Gray) -> Ink:
@@ -101,26 +70,13 @@ def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
 
 def _without_field(digit: Gray, written: Gray, density: Ink) -> tuple[Gray, Gray]:
     """Take the lines of a field that the digit touches out of it, and out of all that is written."""
-    for find_lines, is_field in ((ruling.frame, _lies_in), (ruling.underline, _lies_on)):
+    for find_lines, is_field in ((ruling.frame, ruling.is_frame), (ruling.underline, ruling.is_underline)):
         lines = find_lines(digit)
-        if lines.any():
-            rest = _choose(_measure(written & ~lines, density))
-            if is_field(cv2.boundingRect(rest), cv2.boundingRect(lines)):
+        with suppress(NoDigit):  # lines are all there is: they are the digit
+            rest = marks.choose(written & ~lines, density)
+            if lines.any() and is_field(lines, rest):
                 digit, written = rest, written & ~lines
     return digit, written
-
-
-def _lies_in(digit: Sequence[int], frame: Sequence[int]) -> bool:
-    """Tell whether a digit fills its frame, by the boxes of both: a square zero is all frame."""
-    return max(digit[2:]) > FILLING * max(frame[2:])
-
-
-def _lies_on(digit: Sequence[int], line: Sequence[int]) -> bool:
-    """Tell whether a line under a digit goes far to both its sides, by their boxes: the foot of a two does not."""
-    left, top, width, height = digit
-    before, behind = left - line[0], line[0] + line[2] - left - width
-    is_far = min(before, behind) > FAR * max(width, height) or line[2] > LONGER * max(width, height)
-    return is_far and line[1] + line[3] > top + 0.9 * height
 
 
 def _levels(density: Ink, noise: float) -> tuple[float, ...]:
@@ -131,12 +87,12 @@ def _levels(density: Ink, noise: float) -> tuple[float, ...]:
     """
     gray = cv2.convertScaleAbs(density, alpha=255)
     faint = max(CLEAR * noise, 0.05, FAINT * paper.level(gray, 0.999) / 255)
-    marks = gray > faint * 255
-    if not marks.any():
+    dark = gray > faint * 255
+    if not dark.any():
         return ()
-    between = cv2.threshold(gray[marks], 0, 255, cv2.THRESH_OTSU)[0] / 255  # Otsu 1979
+    between = cv2.threshold(gray[dark], 0, 255, cv2.THRESH_OTSU)[0] / 255  # Otsu 1979
     darker = (density > between).astype(np.uint8)
-    fainter = (marks & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)).view(np.uint8)
+    fainter = (dark & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)).view(np.uint8)
     shade, ink = _breadth(fainter), _breadth(darker)
     rim = np.concatenate([fainter[0], fainter[-1], fainter[:, 0], fainter[:, -1]])
     is_shaded = shade > max(BROADER * ink, BROAD * min(density.shape)) or rim.mean() > SHADED
@@ -154,7 +110,7 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     """Pick the digit out of all that is darker than `least`, and give its ink as `find` does."""
     dark = (density > least).astype(np.uint8)
     written = ruling.erase(dark)
-    digit = _choose(_measure(written, density))
+    digit = marks.choose(written, density)
     digit, written = _without_field(digit, written, density)
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
@@ -221,69 +177,3 @@ def _noise(picture: Gray) -> float:
     second = np.array([1, -2, 1], np.float32)
     differences = cv2.convertScaleAbs(cv2.sepFilter2D(picture, cv2.CV_16S, second, second))[::2, ::2]
     return float(paper.level(differences, 0.5)) / 0.6745 / 6
-
-
-def _measure(written: Gray, density: Ink) -> Marks:
-    # Pencil, chalk and noise leave gaps of a pixel within a stroke.
-    whole = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels, stats, centers = cv2.connectedComponentsWithStats(whole, ltype=cv2.CV_16U)
-    inked = written > 0
-    mass = np.bincount(labels[inked], density[inked], count).astype(np.float64)
-    height, width = written.shape
-    rim = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
-    contact = np.bincount(rim, minlength=count)
-    mass[0] = contact[0] = 0
-    return Marks(labels, mass, stats[:, :4], centers / (width, height), contact)
-
-
-def _choose(marks: Marks) -> Gray:
-    """Choose the mark that is most a digit, and what belongs to it, as a mask uint8 (height, width) of 0 and 1."""
-    height, width = marks.labels.shape
-    outside = _runs_along_the_border(marks) | _frames(marks) | (marks.contact > 0.6 * (width + height))
-    # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
-    away = np.hypot(*(marks.center - 0.5).T)
-    score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
-    flat = marks.box[:, 2] > FLAT * marks.box[:, 3]
-    score[outside | flat] = 0
-    main = int(score.argmax())
-    if not score[main]:
-        raise NoDigit("There is no digit in the picture.")
-    beyond = np.minimum(marks.box[main, 0] - marks.box[:, 0], marks.right - marks.right[main])
-    lines = flat & (beyond > OVERHANG * marks.extent[main])
-    around = outside | lines | (marks.contact > 0.2 * (width + height))
-    parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
-    chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
-    if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
-        raise NoDigit("There is no digit in the picture: of its many marks none stands out.")
-    return chosen[marks.labels].astype(np.uint8)
-
-
-def _runs_along_the_border(marks: Marks) -> NDArray[np.bool_]:
-    """Tell which marks are bands along an edge, as scans have them."""
-    narrow = marks.box[:, 2:].min(axis=1) < 0.12 * min(marks.labels.shape)
-    return narrow & (marks.contact > 0.6 * marks.extent) & (marks.extent > 0.3 * min(marks.labels.shape))
-
-
-def _frames(marks: Marks) -> NDArray[np.bool_]:
-    """Tell which large marks are frames around another: a 0, too, has ink nearer to its middle than a frame has."""
-    frames = np.zeros(len(marks.mass), bool)
-    for index in np.flatnonzero(marks.extent[1:] > 0.4 * min(marks.labels.shape)) + 1:
-        left, top, width, height = marks.box[index]
-        x, y = int(FRAME * width), int(FRAME * height)
-        inside = marks.labels[top + y : top + height - y, left + x : left + width - x]
-        own = np.count_nonzero(inside == index)
-        frames[index] = 10 * own < np.count_nonzero(inside) - own
-    return frames
-
-
-def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gap: float) -> NDArray[np.bool_]:
-    """Join to a mark the parts that lie within a gap of it, and then those near them: the bar of a 5 may float."""
-    chosen = np.arange(len(parts)) == main
-    parts[0] = False
-    while (parts & ~chosen).any():
-        away = cv2.distanceTransform((~chosen[marks.labels]).astype(np.uint8), cv2.DIST_L2, 3)
-        near = np.bincount(marks.labels[away < gap], minlength=len(parts)) > 0
-        if not (near & parts & ~chosen).any():
-            break
-        chosen |= near & parts
-    return chosen

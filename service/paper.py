@@ -10,8 +10,8 @@ Gray = NDArray[np.uint8]
 Density = NDArray[np.float32]
 
 # Of a picture of this side, strokes of every pen are narrower than the largest of these, most than the smallest.
-POLARITY_SIDE = 96
-POLARITY_WIDTHS = (5, 9, 17, 33)
+POLARITY_SIDE = 64
+POLARITY_WIDTHS = (3, 7, 11, 21)
 
 # Darker paper than this is taken for such, so that noise in black corners does not become ink.
 DARKEST = 60

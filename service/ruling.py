@@ -14,6 +14,8 @@ SPAN = 0.93  # of a picture's width: a single line that spans it is ruled
 LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are several
 SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
 OPPOSITE = 0.5  # of its height: so far apart are opposite sides
+FILLING = 0.3  # of a frame: a digit in it is longer
+FAR, LONGER = 0.5, 1.8  # times a digit's longer side: an underline goes on to both sides of it, or is as long
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
 GAP = 9  # pixels: a line goes on after a shorter one
@@ -71,6 +73,25 @@ def underline(digit: Mask) -> Mask:
     box, lines = _box(digit), np.zeros_like(digit)
     lines[box] = _all_pixels(digit[box], _spanning(digit[box]))
     return lines
+
+
+def is_frame(lines: Mask, digit: Mask) -> bool:
+    """Tell whether lines are the frame of a digit: a square zero is all lines, and leaves nearly nothing."""
+    return max(_size(digit)) > FILLING * max(_size(lines))
+
+
+def is_underline(line: Mask, digit: Mask) -> bool:
+    """Tell whether a line under a digit goes far to both its sides: the foot of a two does not."""
+    left, top, width, height = cv2.boundingRect(digit)
+    start, line_top, length, thickness = cv2.boundingRect(line)
+    before, behind = left - start, start + length - left - width
+    is_far = min(before, behind) > FAR * max(width, height) or length > LONGER * max(width, height)
+    return is_far and line_top + thickness > top + 0.9 * height
+
+
+def _size(mask: Mask) -> tuple[int, int]:
+    _, _, width, height = cv2.boundingRect(mask)
+    return width, height
 
 
 def _box(mask: Mask) -> tuple[slice, slice]:

@@ -9,7 +9,8 @@ from service.resampling import resize
 Gray = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 
-SIDE = 128  # of the copy that a sheet is looked for in
+SIDE = 128  # the shorter one, of the copy that a sheet is looked for in
+LONG_SIDE = 768
 EDGE = (15, 45)  # levels: an edge is as steep as the first, and somewhere as the second
 NESTED = 3  # a sheet may lie on another
 SMALLEST = 0.2  # of the picture's shorter side
@@ -40,7 +41,8 @@ def cut_out(picture: Gray) -> list[Gray]:
 
 
 def _reduce(picture: Gray) -> Gray:
-    return cv2.GaussianBlur(resize(picture, min(1, SIDE / min(picture.shape))), (0, 0), 1)
+    factor = min(1, SIDE / min(picture.shape), LONG_SIDE / max(picture.shape))
+    return cv2.GaussianBlur(resize(picture, factor), (0, 0), 1)
 
 
 def _largest(small: Gray) -> Mask | None:
