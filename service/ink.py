@@ -1,13 +1,12 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import marks, paper, ruling, sheet
+from service import fields, marks, paper, ruling, sheet
 from service.errors import NoDigit
 from service.resampling import resize
 
@@ -68,17 +67,6 @@ def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
                 yield density, noise, least
 
 
-def _without_field(digit: Gray, written: Gray, density: Ink) -> tuple[Gray, Gray]:
-    """Take the lines of a field that the digit touches out of it, and out of all that is written."""
-    for find_lines, is_field in ((ruling.frame, ruling.is_frame), (ruling.underline, ruling.is_underline)):
-        lines = find_lines(digit)
-        with suppress(NoDigit):  # lines are all there is: they are the digit
-            rest = marks.choose(written & ~lines, density)
-            if lines.any() and is_field(lines, rest):
-                digit, written = rest, written & ~lines
-    return digit, written
-
-
 def _levels(density: Ink, noise: float) -> tuple[float, ...]:
     """Give two levels to look for the digit at, the likelier first: a faint one, and one between shade and ink.
 
@@ -111,7 +99,7 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     dark = (density > least).astype(np.uint8)
     written = ruling.erase(dark)
     digit = marks.choose(written, density)
-    digit, written = _without_field(digit, written, density)
+    digit, written = fields.leave_out(digit, written, density)
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
     level = float(np.percentile(ink[digit[box] > 0], 80))

@@ -176,6 +176,28 @@ def _form(digit: Digit, rng: Generator) -> bytes:
     return save(lay(lay(paper(shape, WHITE), field, rng.choice([BLACK, (90, 90, 90), (200, 60, 60)])), ink, BLACK))
 
 
+def _touched_form(digit: Digit, rng: Generator) -> bytes:
+    """Write over the border of a form's field."""
+    shape = (int(rng.integers(200, 400)), int(rng.integers(200, 400)))
+    ink = write(digit, rng, shape, (0.35, 0.55), spread=0.5)
+    left, top, width, height = cv2.boundingRect((ink > 0.5).astype(np.uint8))
+    reach = np.rint(max(width, height) * rng.uniform(-0.06, 0.25, 4)).astype(int)
+    field = np.zeros(shape, np.float32)
+    corners = (left - reach[0], top - reach[1]), (left + width + reach[2], top + height + reach[3])
+    cv2.rectangle(field, *corners, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
+    return save(lay(lay(paper(shape, WHITE), field, (90, 90, 90)), ink, BLUE if rng.random() < 0.5 else BLACK))
+
+
+def _underlined(digit: Digit, rng: Generator) -> bytes:
+    shape = (int(rng.integers(200, 400)), int(rng.integers(250, 500)))
+    ink = write(digit, rng, shape, (0.3, 0.5), spread=0.4)
+    left, top, width, height = cv2.boundingRect((ink > 0.5).astype(np.uint8))
+    foot = top + height + int(height * rng.uniform(-0.03, 0.15))
+    ends = (left - int(height * rng.uniform(0.6, 1.2)), left + width + int(height * rng.uniform(0.6, 1.2)))
+    line = cv2.line(np.zeros(shape, np.float32), (ends[0], foot), (ends[1], foot), 1.0, int(rng.integers(1, 4)))
+    return save(grain(lay(lay(paper(shape, WHITE), line, (60, 60, 60)), ink, BLACK), rng, 2), "JPEG", quality=85)
+
+
 def _chalk(digit: Digit, rng: Generator) -> bytes:
     shape = (480, 640)
     board = paper(shape, (38, 66, 54)) if rng.random() < 0.5 else paper(shape, (40, 42, 45))
@@ -267,6 +289,34 @@ def _on_table(digit: Digit, rng: Generator) -> bytes:
     return save(grain(defocus(page, 0.8), rng, 4), "JPEG", quality=80)
 
 
+def _note(digit: Digit, rng: Generator) -> bytes:
+    """Photograph a note that lies on a desk, large enough for the digit on it."""
+    shape, side = (480, 640), rng.uniform(150, 260)
+    desk = paper(shape, (rng.uniform(40, 120), rng.uniform(40, 90), rng.uniform(30, 70)))
+    desk = desk * (1 + 0.12 * clouds(shape, rng, 30))[..., None]
+    middle = (rng.uniform(180, 460), rng.uniform(150, 330))
+    corners = cv2.boxPoints((middle, (side, side * rng.uniform(0.9, 1.1)), rng.uniform(-12, 12)))
+    sheet = np.zeros(shape, np.float32)
+    cv2.fillConvexPoly(sheet, np.rint(corners).astype(np.int32), 1.0, cv2.LINE_AA)
+    ink, page = trace(digit, side * rng.uniform(0.4, 0.6), rng.uniform(-0.4, 0.4)), np.zeros(shape, np.float32)
+    left, top = (int(at - length / 2) for at, length in zip(middle, ink.shape[::-1], strict=True))
+    page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    note = lay(lay(desk, sheet, (240, 225, 120)), page, BLUE, 0.95) * slope(shape, rng, 0.7)[..., None]
+    return save(grain(defocus(note, 0.8), rng, 4), "JPEG", quality=80)
+
+
+def _window(digit: Digit, rng: Generator) -> bytes:
+    """Draw in a window, light or dark, of a screen that is neither."""
+    shape, side = (int(rng.integers(300, 600)), int(rng.integers(300, 800))), int(rng.integers(160, 280))
+    dark = rng.random() < 0.5
+    screen = paper(shape, (255, 255, 255) if dark else (70, 74, 80))
+    window = paper((side, side), (0, 0, 0) if dark else WHITE)
+    ink = write(digit, rng, (side, side), (0.45, 0.75), spread=0.5)
+    top, left = (int(rng.integers(10, length - side - 10)) for length in shape)
+    screen[top : top + side, left : left + side] = lay(window, ink, WHITE if dark else BLACK)
+    return save(screen)
+
+
 def _scan(digit: Digit, rng: Generator) -> bytes:
     """Scan a slip of paper: its edge is a dark band at one or two sides of the picture."""
     shape = (int(rng.integers(300, 600)), int(rng.integers(300, 600)))
@@ -335,6 +385,8 @@ CONDITIONS: dict[str, Callable[[Digit, Generator], bytes]] = {
     "squared paper": partial(_ruled, squared=True),
     "dark ruling": _darkly_ruled,
     "form field": _form,
+    "form field, written over": _touched_form,
+    "underlined": _underlined,
     "chalk on a board": _chalk,
     "transparent, dark ink": partial(_transparent, color=(20, 20, 40)),
     "transparent, light ink": partial(_transparent, color=(250, 250, 250)),
@@ -347,6 +399,8 @@ CONDITIONS: dict[str, Callable[[Digit, Generator], bytes]] = {
     "pencil": _pencil,
     "textured paper": _textured,
     "sheet on a dark table": _on_table,
+    "note on a desk": _note,
+    "window on a screen": _window,
     "scan with dark edges": _scan,
     "held sideways (EXIF)": _sideways,
     "other formats and modes": _gray_levels,

@@ -1,0 +1,99 @@
+"""The lines of a form's field that a digit touches: a frame around it, a line under it.
+
+Masks are uint8 (height, width) of 0 and 1.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from service import marks, ruling
+from service.errors import NoDigit
+from service.ruling import Line
+
+Mask = NDArray[np.uint8]
+
+MARGIN = 16  # pixels around a mark, in which its outermost lines end
+SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
+OPPOSITE = 0.5  # of its height: so far apart are opposite sides
+NEAR = 6  # pixels: lines that near to an outermost one are the same side
+SMALL, LARGE = 0.3, 0.95  # of a frame: a digit in it is longer than the one, and its area less than the other
+FAR, LONG = 0.5, 1.8  # times a digit's longer side: an underline goes on to both sides of it, or is as long
+
+
+def leave_out(digit: Mask, written: Mask, density: NDArray[np.float32]) -> tuple[Mask, Mask]:
+    """Take a field's lines out of a digit that touches them, and out of all that is written, if it does."""
+    kinds: list[tuple[Callable[[Mask], Mask], Callable[[Mask, Mask], bool]]]
+    kinds = [(_frame, _is_frame), (_lines_across, _is_underline)]
+    for find_lines, is_field in kinds:
+        lines = find_lines(digit)
+        with suppress(NoDigit):  # without its lines nothing is left: they are the digit
+            rest = marks.choose(written & ~lines, density)
+            if lines.any() and is_field(lines, rest):
+                digit, written = rest, written & ~lines
+    return digit, written
+
+
+def _frame(digit: Mask) -> Mask:
+    """Mark long lines along the outermost sides of a digit, three at least."""
+    box, mark = _cut(digit)
+    turned = np.ascontiguousarray(mark.T)
+    across, down = (_outermost(_long_lines(each)) for each in (mark, turned))
+    if not (_are_opposite(across, mark) and down or _are_opposite(down, turned) and across):
+        return np.zeros_like(digit)
+    return _place(ruling.draw(mark, across) | ruling.draw(turned, down).T, box, digit.shape)
+
+
+def _lines_across(digit: Mask) -> Mask:
+    box, mark = _cut(digit)
+    return _place(ruling.draw(mark, _long_lines(mark)), box, digit.shape)
+
+
+def _is_frame(lines: Mask, digit: Mask) -> bool:
+    """Tell whether lines are a frame: a square zero is all lines, and a two's foot and head are as wide as the rest."""
+    _, _, *frame = cv2.boundingRect(lines)
+    _, _, *rest = cv2.boundingRect(digit)
+    return max(rest) > SMALL * max(frame) and rest[0] * rest[1] < LARGE * frame[0] * frame[1]
+
+
+def _is_underline(line: Mask, digit: Mask) -> bool:
+    """Tell whether a line under a digit goes far to both its sides: the foot of a two does not."""
+    left, top, width, height = cv2.boundingRect(digit)
+    start, line_top, length, thickness = cv2.boundingRect(line)
+    before, behind = left - start, start + length - left - width
+    is_far = min(before, behind) > FAR * max(width, height) or length > LONG * max(width, height)
+    return is_far and line_top + thickness > top + 0.9 * height
+
+
+def _long_lines(mark: Mask) -> list[Line]:
+    return [line for line in ruling.find(mark) if line.length > SIDE * (mark.shape[1] - 2 * MARGIN)]
+
+
+def _outermost(lines: list[Line]) -> list[Line]:
+    first, last = _first_and_last(lines)
+    return [line for line in lines if min(line.ends.mean() - first, last - line.ends.mean()) < NEAR]
+
+
+def _are_opposite(lines: list[Line], mark: Mask) -> bool:
+    first, last = _first_and_last(lines)
+    return last - first > OPPOSITE * (mark.shape[0] - 2 * MARGIN)
+
+
+def _first_and_last(lines: list[Line]) -> tuple[float, float]:
+    places = [float(line.ends.mean()) for line in lines] or [0.0]
+    return min(places), max(places)
+
+
+def _cut(digit: Mask) -> tuple[tuple[slice, slice], Mask]:
+    left, top, width, height = cv2.boundingRect(digit)
+    box = slice(top, top + height), slice(left, left + width)
+    return box, np.pad(digit[box], MARGIN)
+
+
+def _place(mark: Mask, box: tuple[slice, slice], shape: tuple[int, ...]) -> Mask:
+    placed = np.zeros(shape, np.uint8)
+    placed[box] = mark[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return placed
