@@ -3,9 +3,6 @@
 Masks are uint8 (height, width) of 0 and 1.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +22,17 @@ FAR, LONG = 0.5, 1.8  # times a digit's longer side: an underline goes on to bot
 
 
 def leave_out(digit: Mask, written: Mask, density: NDArray[np.float32]) -> tuple[Mask, Mask]:
-    """Take a field's lines out of a digit that touches them, and out of all that is written, if it does."""
-    kinds: list[tuple[Callable[[Mask], Mask], Callable[[Mask, Mask], bool]]]
-    kinds = [(_frame, _is_frame), (_lines_across, _is_underline)]
-    for find_lines, is_field in kinds:
+    """Take a field's lines out of a digit that touches them, and out of all that is written, if it does.
+
+    Raises:
+        NoDigit: there is a field, but nothing written in it.
+
+    """
+    for find_lines, is_field in ((_frame, _is_frame), (_line, _is_underline)):
         lines = find_lines(digit)
-        with suppress(NoDigit):  # without its lines nothing is left: they are the digit
+        if lines.any():
             rest = marks.choose(written & ~lines, density)
-            if lines.any() and is_field(lines, rest):
+            if is_field(lines, rest):
                 digit, written = rest, written & ~lines
     return digit, written
 
@@ -42,21 +42,24 @@ def _frame(digit: Mask) -> Mask:
     box, mark = _cut(digit)
     turned = np.ascontiguousarray(mark.T)
     across, down = (_outermost(_long_lines(each)) for each in (mark, turned))
-    if not (_are_opposite(across, mark) and down or _are_opposite(down, turned) and across):
+    if not across or not down or not (_are_opposite(across, mark) or _are_opposite(down, turned)):
         return np.zeros_like(digit)
     return _place(ruling.draw(mark, across) | ruling.draw(turned, down).T, box, digit.shape)
 
 
-def _lines_across(digit: Mask) -> Mask:
+def _line(digit: Mask) -> Mask:
+    """Mark long lines across a digit."""
     box, mark = _cut(digit)
     return _place(ruling.draw(mark, _long_lines(mark)), box, digit.shape)
 
 
 def _is_frame(lines: Mask, digit: Mask) -> bool:
-    """Tell whether lines are a frame: a square zero is all lines, and a two's foot and head are as wide as the rest."""
+    """Tell whether lines are a frame: the head, the foot and the stem of a digit are not around the rest of it."""
     _, _, *frame = cv2.boundingRect(lines)
     _, _, *rest = cv2.boundingRect(digit)
-    return max(rest) > SMALL * max(frame) and rest[0] * rest[1] < LARGE * frame[0] * frame[1]
+    if max(rest) < SMALL * max(frame):
+        raise NoDigit("There is no digit in the picture: a field in it is empty.")
+    return rest[0] * rest[1] < LARGE * frame[0] * frame[1]
 
 
 def _is_underline(line: Mask, digit: Mask) -> bool:
