@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from service import images
 from service.digits import prepare
 from service.errors import NoDigit
+from training import uploads
 from training.data import Dataset
 from training.pages import lines, place, trace
 from training.uploads import STORED_AS
@@ -155,6 +156,24 @@ def test_nothing_to_read(draw: Callable[[tuple[int, int]], Gray], shape: tuple[i
     assert (error.value.status, error.value.code) == (422, "no_digit")
 
 
+@pytest.mark.parametrize(
+    "condition", ["photo, vignette", "photo, uneven light", "photo, shadow", "ruled paper", "chalk on a board"]
+)
+def test_paper_without_a_digit(condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "write", lambda digit, rng, shape, *pen: np.zeros(shape, np.float32))
+    rng, nothing = np.random.default_rng(0), np.zeros((28, 28), np.uint8)
+    blank = [uploads.CONDITIONS[condition](nothing, rng) for _ in range(20)]
+    assert sum(is_refused(data) for data in blank) >= 19
+
+
+def is_refused(data: bytes) -> bool:
+    try:
+        read(data)
+    except NoDigit:
+        return True
+    return False
+
+
 def test_fully_transparent_is_nothing_to_read() -> None:
     with pytest.raises(NoDigit):
         read(encode(Image.new("RGBA", (100, 100), (200, 30, 30, 0))))
@@ -197,11 +216,67 @@ def test_ruled_lines_and_the_borders_of_fields_are_left_out(two: Gray, expected:
     assert_alike(prepare(boxed), expected, 5)
 
 
+def test_a_field_that_the_digit_touches_is_left_out(two: Gray, expected: Gray) -> None:
+    left, top, width, height = cv2.boundingRect(255 - two)
+    framed = cv2.rectangle(two.copy(), (left + 2, top - 20), (left + width + 20, top + height + 15), 0, 2)
+    assert_alike(prepare(framed), expected, 6)
+    underlined = cv2.line(two.copy(), (4, top + height), (155, top + height), 0, 2)
+    assert_alike(prepare(underlined), expected, 15)  # a pixel higher
+    comb = cv2.line(two.copy(), (4, top + height + 6), (155, top + height + 6), 0, 2)
+    for x in (5, 55, 105, 154):
+        cv2.line(comb, (x, top + height - 4), (x, top + height + 6), 0, 2)
+    assert_alike(prepare(comb), expected, 6)
+
+
+@pytest.mark.parametrize("turn", [0, 8])
+@pytest.mark.parametrize("desk", [40, 130])
+def test_the_sheet_on_a_desk_is_cut_out(two: Gray, expected: Gray, desk: int, turn: float) -> None:
+    sheet = cv2.copyMakeBorder(two, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=255)
+    matrix = cv2.getRotationMatrix2D((100, 120), turn, 1)
+    matrix[:, 2] += (180, 90)
+    picture = cv2.warpAffine(sheet, matrix, (640, 480), borderValue=desk)
+    assert_alike(prepare(picture), expected, 3 if turn == 0 else 22)  # which turns the digit, too
+    window = np.full((400, 500), 90, np.uint8)
+    window[50:350, 100:400] = 230
+    window[100:300, 150:310] = 255 - two  # a dark field in a light window on a dark screen
+    assert_alike(prepare(window), expected, 3)
+
+
+def test_a_digits_own_loops_and_strokes_are_no_sheets_and_no_fields(mnist: Dataset) -> None:
+    zero = np.full((200, 160), 255, np.uint8)
+    cv2.ellipse(zero, (80, 100), (45, 70), 15, 0, 360, 0, 30)
+    cv2.circle(zero, (80, 100), 6, 0, -1)
+    placed = prepare(zero)
+    assert cv2.connectedComponents((placed < 64).view(np.uint8))[0] - 1 >= 2  # its middle is still open
+    four = np.full((300, 300), 255, np.uint8)
+    cv2.polylines(four, [np.array([(90, 40), (85, 170), (220, 170)]), np.array([(200, 30), (200, 270)])], False, 0, 2)
+    placed = prepare(four)
+    assert placed[:9, :13].max() > 200
+    assert placed[:9, 15:].max() > 200
+    assert placed[20:, 15:].max() > 200
+
+
+@pytest.mark.parametrize("pen", [1, 2, 3])
+def test_hairlines_hold_together(pen: int) -> None:
+    page = np.full((500, 500), 255, np.uint8)
+    cv2.polylines(page, [np.array([(150, 90), (350, 90), (230, 420)])], False, 0, pen, cv2.LINE_AA)
+    placed = prepare(page)
+    assert cv2.connectedComponents((placed > 100).view(np.uint8))[0] - 1 == 1
+    rows = np.count_nonzero(placed > 100, axis=1)
+    assert rows.max() >= 11  # the bar
+    assert np.count_nonzero(rows) >= 19
+
+
 def test_shade_with_sharp_edges_is_no_ink(two: Gray, expected: Gray) -> None:
     shaded = two.copy()
     shaded[:100] = shaded[:100] * 0.6
     shaded[:, :40] = shaded[:, :40] * 0.8
     assert_alike(prepare(shaded), expected, 8)
+    striped = two.copy()
+    striped[:, ::40] = striped[:, ::40] * 0.7
+    for start in range(0, 160, 40):
+        striped[:, start : start + 20] = striped[:, start : start + 20] * 0.7
+    assert_alike(prepare(striped), expected, 8)
 
 
 def test_the_same_picture_gives_the_same_digit_and_stays_as_it_is(two: Gray, expected: Gray) -> None:
