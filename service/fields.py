@@ -16,6 +16,7 @@ Mask = NDArray[np.uint8]
 MARGIN = 16  # pixels around a mark, in which its outermost lines end
 SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
 OPPOSITE = 0.5  # of its height: so far apart are opposite sides
+INNER = 0.5  # of its height: no side of a frame is within
 NEAR = 6  # pixels: lines that near to an outermost one are the same side
 SMALL, LARGE = 0.3, 0.95  # of a frame: a digit in it is longer than the one, and its area less than the other
 FAR, LONG = 0.5, 1.8  # times a digit's longer side: an underline goes on to both sides of it, or is as long
@@ -41,7 +42,7 @@ def _frame(digit: Mask) -> Mask:
     """Mark long lines along the outermost sides of a digit, three at least."""
     box, mark = _cut(digit)
     turned = np.ascontiguousarray(mark.T)
-    across, down = (_outermost(_long_lines(each)) for each in (mark, turned))
+    across, down = (_outermost(_long_lines(each), each) for each in (mark, turned))
     if not across or not down or not (_are_opposite(across, mark) or _are_opposite(down, turned)):
         return np.zeros_like(digit)
     return _place(ruling.draw(mark, across) | ruling.draw(turned, down).T, box, digit.shape)
@@ -75,7 +76,10 @@ def _long_lines(mark: Mask) -> list[Line]:
     return [line for line in ruling.find(mark) if line.length > SIDE * (mark.shape[1] - 2 * MARGIN)]
 
 
-def _outermost(lines: list[Line]) -> list[Line]:
+def _outermost(lines: list[Line], mark: Mask) -> list[Line]:
+    """Keep the lines along the upper and the lower side of a mark: a bar in the middle is none."""
+    height = mark.shape[0] - 2 * MARGIN
+    lines = [line for line in lines if abs(line.ends.mean() - MARGIN - height / 2) > INNER * height / 2]
     first, last = _first_and_last(lines)
     return [line for line in lines if min(line.ends.mean() - first, last - line.ends.mean()) < NEAR]
 

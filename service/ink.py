@@ -31,9 +31,10 @@ HAIRLINE = 0.5
 
 # What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads keep to.
 FAINTEST, SURE = 0.06, 8  # times its noise, that ink is darker than paper: pencil at 0.16, and 10 times the noise
+NOISIEST = 0.04  # that pictures are: in a scene, what is measured as noise is more than that
 STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
-SLENDER = 0.45  # at most, its strokes' width to its height: 0.38
-LONGEST = 6  # at most, its strokes' length to its height: 4.9, and with crayon 6; grain has long edges
+SLENDER = 0.6  # at most, its strokes' width to its height: 0.58
+LONGEST = 7  # at most, its strokes' length to its height: 4.9, with crayon 6.6; grain has long edges
 SMALLEST = 4  # pixels of the shorter side of a picture
 GRAIN = 0.25  # of the variance that is left of a small picture when neighbours are averaged; noise leaves a ninth
 
@@ -103,7 +104,7 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])
     level = float(np.percentile(ink[digit[box] > 0], 80))
-    if level < FAINTEST + SURE * noise:
+    if level < FAINTEST + SURE * min(noise, NOISIEST):
         raise NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
     # Ink of full strength becomes 1, and paper 0, steep between: a blurred stroke ends where it is half as dark. A
     # hairline is never as dark as the rest, and has a full strength of its own.

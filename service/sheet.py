@@ -15,10 +15,10 @@ EDGE = (15, 45)  # levels: an edge is as steep as the first, and somewhere as th
 NESTED = 3  # a sheet may lie on another
 SMALLEST = 0.2  # of the picture's shorter side
 LARGEST = 0.99  # of its area
-CORNERS = 8  # a sheet has at most, cut by the picture's border, or rounded
+SHARP, CORNERS = 6, 8  # a sheet has at most, cut by the picture's border; and where they are rounded
 STRAIGHT = 0.01  # of its outline's length, that the outline leaves its straight sides by
 FULL = 0.92  # of the area between them, that it covers
-OBLONG = 0.82  # of the area of the smallest oblong around it: an ellipse, such as a zero, covers 0.79
+OBLONG = 0.82  # of the smallest oblong around it, that a rounded sheet covers: an ellipse, such as a zero, covers 0.79
 BLANK = 0.5  # of its area: the lines of a frame are no sheet
 WRITTEN = 0.12  # of its longer side, that what is written on it is long
 STRONG = 0.25  # of the picture's contrast, that the writing has: the edge of a shade has less
@@ -61,8 +61,9 @@ def _sheet(region: NDArray[np.bool_], small: Gray) -> Mask | None:
     hull = cv2.convexHull(outline)
     sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
     covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
-    oblong = whole > OBLONG * np.prod(cv2.minAreaRect(hull)[1])
-    if len(sides) > CORNERS or min(covered, straight) < FULL * whole or not oblong:
+    if len(sides) > CORNERS or min(covered, straight) < FULL * whole:
+        return None
+    if len(sides) > SHARP and whole < OBLONG * np.prod(cv2.minAreaRect(hull)[1]):
         return None
     filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
     area = np.count_nonzero(filled)
