@@ -49,8 +49,10 @@ def _frame(digit: Mask) -> Mask:
 
 
 def _line(digit: Mask) -> Mask:
-    """Mark long lines across a digit."""
+    """Mark long lines across a digit that is wide: under all others none goes on to both sides."""
     box, mark = _cut(digit)
+    if mark.shape[1] < mark.shape[0]:
+        return np.zeros_like(digit)
     return _place(ruling.draw(mark, _long_lines(mark)), box, digit.shape)
 
 

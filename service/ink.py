@@ -14,7 +14,7 @@ Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
 
 # The digit is looked for in a copy of such a size: wide enough to tell its parts, and small enough to be quick.
-SHORT_SIDE = (112, 208)
+SHORT_SIDE = (112, 192)
 LONG_SIDE = 768
 
 # Less contrast than this is none, in levels of 255 between the lightest and the darkest.
