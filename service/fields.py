@@ -18,6 +18,7 @@ SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
 OPPOSITE = 0.5  # of its height: so far apart are opposite sides
 INNER = 0.5  # of its height: no side of a frame is within
 NEAR = 6  # pixels: lines that near to an outermost one are the same side
+THICKER = 1.8  # times than another side of a frame: a stroke beside it
 SMALL, LARGE = 0.3, 0.95  # of a frame: a digit in it is longer than the one, and its area less than the other
 FAR, LONG = 0.5, 1.8  # times a digit's longer side: an underline goes on to both sides of it, or is as long
 
@@ -43,6 +44,8 @@ def _frame(digit: Mask) -> Mask:
     box, mark = _cut(digit)
     turned = np.ascontiguousarray(mark.T)
     across, down = (_outermost(_long_lines(each), each) for each in (mark, turned))
+    thickest = THICKER * min((line.thickness for line in across + down), default=0)
+    across, down = ([line for line in lines if line.thickness < thickest] for lines in (across, down))
     if not across or not down or not (_are_opposite(across, mark) or _are_opposite(down, turned)):
         return np.zeros_like(digit)
     return _place(ruling.draw(mark, across) | ruling.draw(turned, down).T, box, digit.shape)
