@@ -98,7 +98,7 @@ def _breadth(mask: Gray) -> float:
 def _pick(density: Ink, noise: float, least: float) -> Ink:
     """Pick the digit out of all that is darker than `least`, and give its ink as `find` does."""
     dark = (density > least).astype(np.uint8)
-    written = ruling.erase(dark)
+    written = ruling.erase(marks.without_frames(dark))
     digit = marks.choose(written, density)
     digit, written = fields.leave_out(digit, written, density)
     box = _box(digit)

@@ -71,6 +71,12 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
     return chosen[marks.labels].astype(np.uint8)
 
 
+def without_frames(written: Mask) -> Mask:
+    """Take the marks out that are frames around others, before lines are: a frame that lacks a side is harder to tell."""
+    marks = _measure(written, np.ones(written.shape, np.float32))
+    return np.where(_frames(marks)[marks.labels], np.uint8(0), written)
+
+
 def _measure(written: Mask, density: NDArray[np.float32]) -> Marks:
     # Pencil, chalk and noise leave gaps of a pixel within a stroke.
     whole = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
