@@ -52,7 +52,7 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
     """
     marks = _measure(written, density)
     height, width = marks.labels.shape
-    outside = _runs_along_the_border(marks) | _frames(marks) | (marks.contact > 0.6 * (width + height))
+    outside = _runs_along_the_border(marks) | (marks.contact > 0.6 * (width + height))
     # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
     away = np.hypot(*(marks.center - 0.5).T)
     score = np.sqrt(marks.mass) * marks.extent * (1 - 0.6 * away) * np.exp(-12 * marks.contact / (width + height))
