@@ -19,7 +19,7 @@ OPPOSITE = 0.5  # of its height: so far apart are opposite sides
 INNER = 0.5  # of its height: no side of a frame is within
 NEAR = 6  # pixels: lines that near to an outermost one are the same side
 THICKER = 1.8  # times than another side of a frame: a stroke beside it
-SMALL, LARGE = 0.3, 0.95  # of a frame: a digit in it is longer than the one, and its area less than the other
+SMALL, LARGE = 0.3, 0.95  # of a frame: a digit in it is longer than its shorter side, and its area less than the whole
 FAR, LONG = 0.5, 1.8  # times a digit's longer side: an underline goes on to both sides of it, or is as long
 
 
@@ -63,7 +63,7 @@ def _is_frame(lines: Mask, digit: Mask) -> bool:
     """Tell whether lines are a frame: the head, the foot and the stem of a digit are not around the rest of it."""
     _, _, *frame = cv2.boundingRect(lines)
     _, _, *rest = cv2.boundingRect(digit)
-    if max(rest) < SMALL * max(frame):
+    if max(rest) < SMALL * min(frame):
         raise NoDigit("There is no digit in the picture: a field in it is empty.")
     return rest[0] * rest[1] < LARGE * frame[0] * frame[1]
 

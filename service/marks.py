@@ -72,7 +72,7 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
 
 
 def without_frames(written: Mask) -> Mask:
-    """Take the marks out that are frames around others, before lines are: a frame that lacks a side is harder to tell."""
+    """Take out marks that are frames around others. Without one of its sides a frame is harder to tell."""
     marks = _measure(written, np.ones(written.shape, np.float32))
     return np.where(_frames(marks)[marks.labels], np.uint8(0), written)
 

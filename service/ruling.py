@@ -13,7 +13,7 @@ Mask = NDArray[np.uint8]
 
 TILT = np.radians(10)  # a page is held at most so far from upright
 STEP = np.pi / 360
-SPAN = 0.93  # of a picture's width: a single line that spans it is ruled
+SPAN = 0.97  # of a picture's width: a single line that spans it is ruled
 LONG = 0.45  # of its shorter side: lines that long may be ruled, if there are several
 THIN = 20  # times longer than thick, at least
 NEAR = 5  # pixels at both ends: lines that near are one
