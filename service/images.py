@@ -62,12 +62,23 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _check_limits(image: Image.Image, data: bytes, max_pixels: int, max_frames: int) -> None:
-    # A JPEG that is not progressive is decoded at a smaller scale, row by row, in little memory.
-    limit = max_pixels if image.format not in ("JPEG", "MPO") or "progressive" in image.info else 4 * max_pixels
+    limit = 4 * max_pixels if _comes_row_by_row(image, data) else max_pixels
     if image.width * image.height > limit:
         raise TooLarge(f"The picture has {image.width}x{image.height} pixels; at most {limit} are read.")
     if _has_more_frames(image, data, max_frames):
         raise TooLarge(f"The file has more than {max_frames} frames.")
+
+
+def _comes_row_by_row(image: Image.Image, data: bytes) -> bool:
+    """Tell whether a picture is a JPEG of a single scan: it is decoded at a smaller scale, in little memory."""
+    if image.format not in ("JPEG", "MPO") or "progressive" in image.info:
+        return False
+    position = 2
+    with suppress(IndexError):
+        while (marker := data[position + 1]) != 0xDA:  # the first scan's (ITU T.81, B.1)
+            position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4])
+        return data[position + 4] == len(image.getbands())
+    return False
 
 
 def _has_more_frames(image: Image.Image, data: bytes, limit: int) -> bool:

@@ -41,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
     max_bytes: Annotated[int, Meta(ge=1, description="Largest request body, in bytes.")] = 10 * 2**20
     max_pixels: Annotated[
-        int, Meta(ge=784, description="Largest picture, width times height; a JPEG may have four times as many.")
+        int,
+        Meta(ge=784, description="Largest picture, width times height; a JPEG of a single scan may have four times."),
     ] = 12_500_000
     max_frames: Annotated[int, Meta(ge=1, description="Most frames or pages in a file.")] = 100
     max_files: Annotated[int, Meta(ge=1, description="Most files in one batch.")] = 1000

@@ -8,7 +8,7 @@ from PIL import Image
 
 from service import images
 from service.digits import prepare, scale, take
-from service.errors import UnreadableImage
+from service.errors import TooLarge, UnreadableImage
 from training.data import Dataset
 
 INK = np.zeros((40, 30), np.uint8)
@@ -77,3 +77,23 @@ def test_mnists_own_images_come_out_as_training_scales_them(mnist: Dataset) -> N
     image = mnist.x_test[0]
     assert prepare(image) is take(image) is image
     np.testing.assert_array_equal(scale(prepare(image))[0], image.reshape(784).astype("float32") / 255)
+
+
+def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 60), "white").save(file, "JPEG")
+    one_scan = file.getvalue()
+    assert images.decode(one_scan, 900, 1).shape == (60, 60)
+    with pytest.raises(TooLarge):
+        images.decode(one_scan, 899, 1)
+    start = one_scan.index(b"\xff\xda")
+    first_of_several = one_scan[: start + 2] + bytes([0, 8, 1, 1, 0, 0, 63, 0])  # a scan of one component
+    for data in (first_of_several, one_scan[:2] + b"\xff" + first_of_several[2:]):
+        with pytest.raises(TooLarge, match="at most 3599 are read"):
+            images.decode(data, 3599, 1)
+        with pytest.raises(UnreadableImage):
+            images.decode(data, 3600, 1)
+    progressive = io.BytesIO()
+    Image.new("RGB", (60, 60), "white").save(progressive, "JPEG", progressive=True)
+    with pytest.raises(TooLarge):
+        images.decode(progressive.getvalue(), 3599, 1)
