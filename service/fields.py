@@ -44,7 +44,7 @@ def _frame(digit: Mask) -> Mask:
     box, mark = _cut(digit)
     turned = np.ascontiguousarray(mark.T)
     across, down = (_outermost(_long_lines(each), each) for each in (mark, turned))
-    thickest = THICKER * min((line.thickness for line in across + down), default=0)
+    thickest = THICKER * min((line.thickness for line in across + down), default=0) + 1
     across, down = ([line for line in lines if line.thickness < thickest] for lines in (across, down))
     if not across or not down or not (_are_opposite(across, mark) or _are_opposite(down, turned)):
         return np.zeros_like(digit)

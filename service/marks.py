@@ -11,9 +11,10 @@ from service.errors import NoDigit
 Mask = NDArray[np.uint8]
 
 # No digit is so many times wider than tall; and a line that goes on to both sides of one, by such a part of the one's
-# longer side, is what it is written on.
+# longer side, is what it is written on. Where it is so many times wider than tall, it may go on by less.
 FLAT = 3.5
 OVERHANG = 0.25
+THIN = 9
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 # The digit is at least this part of all that is written; of 2,000 uploads it was 0.64.
@@ -62,7 +63,8 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
     if not score[main]:
         raise NoDigit("There is no digit in the picture.")
     beyond = np.minimum(marks.box[main, 0] - marks.box[:, 0], marks.right - marks.right[main])
-    lines = flat & (beyond > OVERHANG * marks.extent[main])
+    thin = marks.box[:, 2] > THIN * marks.box[:, 3]
+    lines = flat & (beyond > np.where(thin, 0, OVERHANG * marks.extent[main]))
     around = outside | lines | (marks.contact > 0.2 * (width + height))
     parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
     chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])

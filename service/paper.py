@@ -77,7 +77,7 @@ def _uneven_paper(picture: Gray) -> Density:
     Closing fills what is narrower than its square, and leaves the edges of shadows, tables and sheets.
     """
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    width = int(0.28 * min(half.shape)) | 1
+    width = max(3, int(0.28 * min(half.shape)) | 1)
     room = width // 2
     wide = cv2.copyMakeBorder(half, room, room, room, room, cv2.BORDER_REPLICATE)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
