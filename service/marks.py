@@ -15,6 +15,9 @@ Mask = NDArray[np.uint8]
 FLAT = 3.5
 OVERHANG = 0.25
 THIN = 9
+# A part as heavy, compared with the main one, may lie as far from it, in the main one's longer side; a lighter one less.
+HEAVY = 0.4
+GAPS = 0.4, 0.22
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 # The digit is at least this part of all that is written; of 2,000 uploads it was 0.64.
@@ -67,7 +70,8 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
     lines = flat & (beyond > np.where(thin, 0, OVERHANG * marks.extent[main]))
     around = outside | lines | (marks.contact > 0.2 * (width + height))
     parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
-    chosen = _joined(marks, main, parts, 0.22 * marks.extent[main])
+    heavy = marks.mass > HEAVY * marks.mass[main]
+    chosen = _joined(marks, main, parts, np.where(heavy, *GAPS) * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
         raise NoDigit("There is no digit in the picture: of its many marks none stands out.")
     return chosen[marks.labels].astype(np.uint8)
@@ -110,13 +114,13 @@ def _frames(marks: Marks) -> NDArray[np.bool_]:
     return frames
 
 
-def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gap: float) -> NDArray[np.bool_]:
-    """Join to a mark the parts that lie within a gap of it, and then those near them: the bar of a 5 may float."""
+def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gaps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Join to a mark the parts that lie within their gaps of it, and then those near them: the bar of a 5 may float."""
     chosen = np.arange(len(parts)) == main
     parts[0] = False
     while (parts & ~chosen).any():
         away = cv2.distanceTransform((~chosen[marks.labels]).astype(np.uint8), cv2.DIST_L2, 3)
-        near = np.bincount(marks.labels[away < gap], minlength=len(parts)) > 0
+        near = np.bincount(marks.labels[away < gaps[marks.labels]], minlength=len(parts)) > 0
         if not (near & parts & ~chosen).any():
             break
         chosen |= near & parts

