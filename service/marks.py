@@ -15,7 +15,7 @@ Mask = NDArray[np.uint8]
 FLAT = 3.5
 OVERHANG = 0.25
 THIN = 9
-# A part as heavy, compared with the main one, may lie as far from it, in the main one's longer side; a lighter one less.
+# A part as heavy, compared with the main one, may lie so far from it, in the main one's longer side; others less.
 HEAVY = 0.4
 GAPS = 0.4, 0.22
 # A frame is drawn within this part of its sides.
