@@ -113,10 +113,14 @@ def _widen(drawn: NDArray[np.float32], change: float, scale: float) -> NDArray[n
 def _place(drawn: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Bring a digit to 20x20, and its centre of mass to the middle of 28x28, as near as whole pixels come."""
     digit = _fit(drawn, BOX)
-    moments, (height, width) = cv2.moments(digit), digit.shape
-    top = round((SIDE - 1) / 2 - moments["m01"] / moments["m00"])
-    left = round((SIDE - 1) / 2 - moments["m10"] / moments["m00"])
-    top, left = min(max(top, 0), SIDE - height), min(max(left, 0), SIDE - width)
+    top, left = (_start(digit.sum(axis=1 - axis)) for axis in (0, 1))
+    height, width = digit.shape
     placed = np.zeros((SIDE, SIDE), np.uint8)
     placed[top : top + height, left : left + width] = np.rint(digit * 255)
     return placed
+
+
+def _start(mass: NDArray[np.float32]) -> int:
+    """Choose where a digit starts along an axis, by its mass (n,) in each place."""
+    center = mass @ np.arange(len(mass)) / mass.sum()
+    return min(max(round((SIDE - 1) / 2 - float(center)), 0), SIDE - len(mass))

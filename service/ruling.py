@@ -140,4 +140,5 @@ def _thickness(marks: Mask, x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
     """Measure how thick, mostly, marks are across a line, from it up and down to the first gap."""
     band = np.pad(marks, ((REACH, REACH), (0, 0)))[y + np.arange(2 * REACH + 1)[:, None], x]
     runs = sum(np.cumprod(side, axis=0).sum(axis=0) for side in (band[REACH::-1], band[REACH + 1 :]))
-    return max(float(np.median(runs[band[REACH - 1 : REACH + 2].any(axis=0)])), 1.0)
+    crossed = runs[band[REACH - 1 : REACH + 2].any(axis=0)]
+    return max(float(np.median(crossed)), 1.0) if crossed.size else 1.0

@@ -203,6 +203,15 @@ def test_size_and_place_do_not_matter(mnist: Dataset, height: float, spread: flo
         assert abs(moments["m01"] / moments["m00"] - 13.5) < 1
 
 
+@pytest.mark.parametrize("pen", [2, 4, 9, 15])
+def test_a_straight_one(pen: int) -> None:
+    placed = prepare(cv2.line(np.full((200, 160), 255, np.uint8), (60, 30), (60, 150), 0, pen))
+    rows, columns = np.nonzero(placed > 64)
+    assert (rows.min(), rows.max()) == (4, 23)
+    assert np.ptp(columns) < 4
+    assert abs(columns.mean() - 13.5) < 1
+
+
 @pytest.mark.parametrize("edge", range(4))
 def test_touching_an_edge(two: Gray, expected: Gray, edge: int) -> None:
     rows, columns = np.nonzero(two < 128)
