@@ -55,7 +55,7 @@ class Predictor:
         """Turn a picture file into the digit in it, uint8 (28, 28).
 
         Raises:
-            ServiceError: EmptyImage, UnreadableImage, TooLarge or WrongImageSize.
+            ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or WrongImageSize.
 
         """
         picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
