@@ -20,7 +20,7 @@ BOX = 20  # the longer side of a digit, as MNIST fits it
 FINE = 5
 # Strokes of another width, in MNIST's pixels, are brought towards it: MNIST's are mostly 2 to 5 wide.
 THINNEST, WIDEST = 2.2, 5.0
-HAIRLINE = 1.2
+HAIRLINE = 1.2  # at least, before the strokes are smoothed, which would wipe thinner ones out
 
 _RING = np.pad(np.zeros((SIDE - 2, SIDE - 2), bool), 1, constant_values=True)
 

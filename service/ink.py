@@ -25,7 +25,7 @@ CLEAR = 4
 # Shade is so many times broader than the strokes in it.
 BROADER = 1.5
 BROAD = 0.03  # of the picture's shorter side
-SHADED = 0.12
+SHADED = 0.12  # of its border
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
 
