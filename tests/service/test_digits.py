@@ -234,8 +234,11 @@ def test_ruled_lines_and_the_borders_of_fields_are_left_out(two: Gray, expected:
     rng = np.random.default_rng(2)
     ruled = np.minimum(two, 255 - 120 * lines(SHAPE, rng, 30, width=2)).astype(np.uint8)
     assert_alike(prepare(ruled), expected, 8)
-    boxed = cv2.rectangle(two.copy(), (8, 8), (151, 191), 0, 3)
-    assert_alike(prepare(boxed), expected, 13)  # a pixel beside
+    for left in (3, 5):
+        boxed = cv2.rectangle(two.copy(), (left, 8), (159 - left, 191), 0, 3)
+        assert_alike(prepare(boxed), expected, 5)
+    # Three pixels from the digit, a piece of the side stays with it and moves it by a pixel: a weakness.
+    assert_alike(prepare(cv2.rectangle(two.copy(), (8, 8), (151, 191), 0, 3)), expected, 13)
 
 
 def test_a_field_that_the_digit_touches_is_left_out(two: Gray, expected: Gray) -> None:
@@ -266,7 +269,7 @@ def test_the_sheet_on_a_desk_is_cut_out(two: Gray, expected: Gray, desk: int, tu
     assert_alike(prepare(window), expected, 3)
 
 
-def test_a_digits_own_loops_and_strokes_are_no_sheets_and_no_fields(mnist: Dataset) -> None:
+def test_a_digits_own_loops_and_strokes_are_no_sheets_and_no_fields() -> None:
     zero = np.full((200, 160), 255, np.uint8)
     cv2.ellipse(zero, (80, 100), (45, 70), 15, 0, 360, 0, 30)
     cv2.circle(zero, (80, 100), 6, 0, -1)
@@ -297,7 +300,6 @@ def test_shade_with_sharp_edges_is_no_ink(two: Gray, expected: Gray) -> None:
     shaded[:, :40] = shaded[:, :40] * 0.8
     assert_alike(prepare(shaded), expected, 8)
     striped = two.copy()
-    striped[:, ::40] = striped[:, ::40] * 0.7
     for start in range(0, 160, 40):
         striped[:, start : start + 20] = striped[:, start : start + 20] * 0.7
     assert_alike(prepare(striped), expected, 8)

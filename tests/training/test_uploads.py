@@ -25,12 +25,12 @@ def test_the_same_seed_makes_the_same_files(mnist: Dataset) -> None:
 
 
 def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
-    uploads = make(mnist.x_train[-10_000:], mnist.y_train[-10_000:], 20, seed=5)
+    uploads = make(mnist.x_train[-10_000:], mnist.y_train[-10_000:], 40, seed=5)
     rows = list(preparation.accuracies(uploads, models.load(Settings())))
     assert len(rows) == len(CONDITIONS) >= 20
     prepared = [row[2] for row in rows]
     assert np.mean(prepared) >= 0.98
-    assert min(prepared) >= 0.85  # of 20, so three may be wrong by chance
+    assert min(prepared) >= 0.9  # of 40, so four may be wrong by chance
     assert np.mean([row[1] for row in rows]) < 0.6
 
 
