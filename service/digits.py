@@ -97,8 +97,9 @@ def _fit(picture: NDArray[np.float32], side: float) -> NDArray[np.float32]:
 def _stroke_width(drawn: NDArray[np.float32], scale: float) -> float:
     """Measure the width of the strokes, in MNIST's pixels, of which each is `scale` here."""
     inside = (drawn > 0.5).view(np.uint8)
-    depth = np.sort(cv2.distanceTransform(inside, cv2.DIST_L2, 3)[inside > 0])
-    return 2 * float(depth[depth.size * 9 // 10]) / scale if depth.size else 1.0
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[inside > 0]
+    deep = depth.size * 9 // 10
+    return 2 * float(np.partition(depth, deep)[deep]) / scale if depth.size else 1.0
 
 
 def _widen(drawn: NDArray[np.float32], change: float, scale: float) -> NDArray[np.float32]:

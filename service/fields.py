@@ -33,7 +33,7 @@ def leave_out(digit: Mask, written: Mask, density: NDArray[np.float32]) -> tuple
     for find_lines, is_field in ((_frame, _is_frame), (_line, _is_underline)):
         lines = find_lines(digit)
         if lines.any():
-            rest = marks.choose(written & ~lines, density)
+            rest = marks.choose(marks.measure(written & ~lines, density))
             if is_field(lines, rest):
                 digit, written = rest, written & ~lines
     return digit, written
@@ -42,13 +42,16 @@ def leave_out(digit: Mask, written: Mask, density: NDArray[np.float32]) -> tuple
 def _frame(digit: Mask) -> Mask:
     """Mark long lines along the outermost sides of a digit, three at least."""
     box, mark = _cut(digit)
-    turned = np.ascontiguousarray(mark.T)
-    across, down = (_outermost(_long_lines(each), each) for each in (mark, turned))
+    across = _outermost(_long_lines(mark), mark)
+    if not across:
+        return np.zeros_like(digit)
+    turned = cv2.transpose(mark)
+    down = _outermost(_long_lines(turned), turned)
     thickest = THICKER * min((line.thickness for line in across + down), default=0) + 1
     across, down = ([line for line in lines if line.thickness < thickest] for lines in (across, down))
     if not across or not down or not (_are_opposite(across, mark) or _are_opposite(down, turned)):
         return np.zeros_like(digit)
-    return _place(ruling.draw(mark, across) | ruling.draw(turned, down).T, box, digit.shape)
+    return _place(ruling.draw(mark, across) | cv2.transpose(ruling.draw(turned, down)), box, digit.shape)
 
 
 def _line(digit: Mask) -> Mask:

@@ -98,8 +98,12 @@ def _breadth(mask: Gray) -> float:
 def _pick(density: Ink, noise: float, least: float) -> Ink:
     """Pick the digit out of all that is darker than `least`, and give its ink as `find` does."""
     dark = (density > least).astype(np.uint8)
-    written = ruling.erase(marks.without_frames(dark))
-    digit = marks.choose(written, density)
+    found = marks.measure(dark, density)
+    # Frames go first: without one of its sides a frame is harder to tell.
+    written = ruling.erase(marks.without_frames(dark, found))
+    if written is not dark:
+        found = marks.measure(written, density)
+    digit = marks.choose(found)
     digit, written = fields.leave_out(digit, written, density)
     box = _box(digit)
     ink = density[box] * (cv2.dilate(digit[box], np.ones((5, 5), np.uint8)) & (written | (dark ^ 1))[box])

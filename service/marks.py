@@ -45,16 +45,13 @@ class Marks:
         return self.box[:, 2:].max(axis=1)
 
 
-def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
-    """Choose, of all that is written, what is most a digit, and what belongs to it.
-
-    All are of one shape (height, width); masks are uint8, of 0 and 1. `density` is how dark the ink is.
+def choose(marks: Marks) -> Mask:
+    """Choose, of all that is written, what is most a digit, and what belongs to it: a mask uint8 (height, width).
 
     Raises:
         NoDigit: nothing is written, or too much that is none.
 
     """
-    marks = _measure(written, density)
     height, width = marks.labels.shape
     outside = _runs_along_the_border(marks) | (marks.contact > 0.6 * (width + height))
     # Large and dark, near the middle; what covers much of the border is rather what lies around the page.
@@ -77,13 +74,14 @@ def choose(written: Mask, density: NDArray[np.float32]) -> Mask:
     return chosen[marks.labels].astype(np.uint8)
 
 
-def without_frames(written: Mask) -> Mask:
-    """Take out marks that are frames around others. Without one of its sides a frame is harder to tell."""
-    marks = _measure(written, np.ones(written.shape, np.float32))
-    return np.where(_frames(marks)[marks.labels], np.uint8(0), written)
+def without_frames(written: Mask, marks: Marks) -> Mask:
+    """Take its marks that are frames around others out of what is written."""
+    frames = _frames(marks)
+    return np.where(frames[marks.labels], np.uint8(0), written) if frames.any() else written
 
 
-def _measure(written: Mask, density: NDArray[np.float32]) -> Marks:
+def measure(written: Mask, density: NDArray[np.float32]) -> Marks:
+    """Measure the marks in what is written, uint8 (height, width) of 0 and 1, and in how dark the ink is."""
     # Pencil, chalk and noise leave gaps of a pixel within a stroke.
     whole = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, labels, stats, centers = cv2.connectedComponentsWithStats(whole, ltype=cv2.CV_16U)

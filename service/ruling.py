@@ -48,7 +48,8 @@ class Line:
 
 def erase(marks: Mask) -> Mask:
     """Take ruled lines out of marks, and leave the strokes that cross them."""
-    return marks & ~(_ruling(marks) | _ruling(np.ascontiguousarray(marks.T)).T)
+    lines = _ruling(marks) | cv2.transpose(_ruling(cv2.transpose(marks)))
+    return marks & ~lines if lines.any() else marks
 
 
 def draw(marks: Mask, lines: list[Line]) -> Mask:

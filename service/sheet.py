@@ -58,6 +58,9 @@ def _sheet(region: NDArray[np.bool_], small: Gray) -> Mask | None:
     """Fill a region between edges, if it has straight sides and something is written on it."""
     contours, _ = cv2.findContours(region.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=cv2.contourArea)
+    height, width = region.shape
+    if cv2.contourArea(outline) > LARGEST * (height - 1) * (width - 1):
+        return None
     hull = cv2.convexHull(outline)
     sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
     covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
@@ -67,7 +70,7 @@ def _sheet(region: NDArray[np.bool_], small: Gray) -> Mask | None:
         return None
     filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
     area = np.count_nonzero(filled)
-    if area > LARGEST * filled.size or np.count_nonzero(region) < BLANK * area:
+    if np.count_nonzero(region) < BLANK * area:
         return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
     return inner if _is_written_on(inner, region, small) else None
