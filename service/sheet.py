@@ -90,9 +90,14 @@ def _cut(picture: Gray, small: Gray, sheet: Mask) -> Gray:
     _, nearest = cv2.distanceTransformWithLabels(1 - sheet, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     values = np.zeros(nearest.max() + 1, np.uint8)
     values[nearest[sheet > 0]] = small[sheet > 0]
-    size = picture.shape[::-1]
-    paper = cv2.resize(values[nearest], size)
-    whole = cv2.resize(sheet, size, interpolation=cv2.INTER_NEAREST)
-    left, top, width, height = cv2.boundingRect(whole)
+    left, top, width, height = cv2.boundingRect(sheet)
     box = slice(top, top + height), slice(left, left + width)
-    return np.where(whole[box], picture[box], paper[box])
+    down, right = (
+        slice(side.start * whole // reduced, side.stop * whole // reduced)
+        for side, whole, reduced in zip(box, picture.shape, small.shape, strict=True)
+    )
+    cut = picture[down, right]
+    size = cut.shape[::-1]
+    paper = cv2.resize(values[nearest[box]], size)
+    inside = cv2.resize(sheet[box], size, interpolation=cv2.INTER_NEAREST)
+    return np.where(inside, cut, paper)
