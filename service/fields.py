@@ -15,6 +15,7 @@ Mask = NDArray[np.uint8]
 
 MARGIN = 16  # pixels around a mark, in which its outermost lines end
 SIDE = 0.7  # of a mark's width: lines that long may be the sides of a frame
+PART = 0.7  # of a line, that is there: the rest is gaps, and strokes that cross it
 OPPOSITE = 0.5  # of its height: so far apart are opposite sides
 INNER = 0.5  # of its height: no side of a frame is within
 NEAR = 6  # pixels: lines that near to an outermost one are the same side
@@ -55,11 +56,13 @@ def _frame(digit: Mask) -> Mask:
 
 
 def _line(digit: Mask) -> Mask:
-    """Mark long lines across a digit that is wide: under all others none goes on to both sides."""
+    """Mark long lines along the lower half of a digit that is wide: under all others none goes on to both sides."""
     box, mark = _cut(digit)
-    if mark.shape[1] < mark.shape[0]:
+    height, width = mark.shape
+    if width < height:
         return np.zeros_like(digit)
-    return _place(ruling.draw(mark, _long_lines(mark)), box, digit.shape)
+    lines = [line for line in _long_lines(mark) if line.ends.mean() > height / 2]
+    return _place(ruling.draw(mark, lines), box, digit.shape)
 
 
 def _is_frame(lines: Mask, digit: Mask) -> bool:
@@ -81,7 +84,8 @@ def _is_underline(line: Mask, digit: Mask) -> bool:
 
 
 def _long_lines(mark: Mask) -> list[Line]:
-    return [line for line in ruling.find(mark) if line.length > SIDE * (mark.shape[1] - 2 * MARGIN)]
+    width = mark.shape[1] - 2 * MARGIN
+    return [line for line in ruling.find(mark, PART * SIDE * width) if line.length > SIDE * width]
 
 
 def _outermost(lines: list[Line], mark: Mask) -> list[Line]:

@@ -21,7 +21,7 @@ GAP = 9  # pixels: a line goes on after a shorter one
 PARALLEL = 0.05  # lines are parallel that come so much nearer on their way, as part of it: 2.5 degrees
 APART = 10  # pixels, at least, between lines that are counted as several
 STRIDE = 3  # pixels, at which a line's thickness is measured
-REACH = 9  # pixels to each side, looked at for the thickness of a line
+REACH = 10  # pixels to each side, the last a gap, looked at for the thickness of a line
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,22 @@ def _pixels(marks: Mask, line: Line) -> Mask:
     return along & marks & ~cv2.morphologyEx(marks, cv2.MORPH_OPEN, higher)
 
 
-def find(marks: Mask) -> list[Line]:
-    """Find thin straight lines (Hough transform), each once."""
+def find(marks: Mask, least: float = 0) -> list[Line]:
+    """Find thin straight lines (Hough transform), each once, of which at least so many pixels are there."""
     width = marks.shape[1]
+    least = max(least, LONG * min(marks.shape))
     thick = cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((int(_thickest(width)) + 3, 1), np.uint8))
     upright = np.pi / 2  # of a line's normal
     found = cv2.HoughLines(
-        marks & ~thick, 1, STEP, int(LONG * min(marks.shape)), min_theta=upright - TILT, max_theta=upright + TILT
+        marks & ~thick, 1, STEP, int(least), min_theta=upright - TILT, max_theta=upright + TILT
     )
     if found is None:
         return []
     distance, angle = found.reshape(-1, 2)[:100].T
     ends = (distance[:, None] - np.outer(np.cos(angle), (0, width - 1))) / np.sin(angle)[:, None]
     near = cv2.dilate(marks, np.ones((3, 1), np.uint8))
-    measured = (_measure(marks, near, ends[index]) for index in _distinct(ends))
+    roomy = cv2.copyMakeBorder(marks, REACH, REACH, 0, 0, cv2.BORDER_CONSTANT, value=0)
+    measured = (_measure(roomy, near, ends[index]) for index in _distinct(ends))
     return [line for line in measured if line]
 
 
@@ -113,16 +115,16 @@ def _distinct(ends: NDArray[np.float32]) -> list[int]:
     return distinct
 
 
-def _measure(marks: Mask, near: Mask, ends: NDArray[np.float64]) -> Line | None:
-    height, width = marks.shape
+def _measure(roomy: Mask, near: Mask, ends: NDArray[np.float64]) -> Line | None:
+    height, width = near.shape
     x = np.arange(width)
     y = np.rint(ends[0] + x * (ends[1] - ends[0]) / width).astype(np.intp)
     inside = (y >= 0) & (y < height)
     x, y = x[inside], y[inside]
     start, end = _longest_run(near[y, x])
-    if end - start < LONG * min(marks.shape):
+    if end - start < LONG * min(near.shape):
         return None
-    thickness = _thickness(marks, x[::STRIDE], y[::STRIDE])
+    thickness = _thickness(roomy, x[::STRIDE], y[::STRIDE])
     return Line(x, y, ends, start, end, thickness) if thickness < _thickest(width) else None
 
 
@@ -137,9 +139,13 @@ def _longest_run(on: Mask) -> tuple[int, int]:
     return int(at[first[longest]]), int(at[last[longest]]) + 1
 
 
-def _thickness(marks: Mask, x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
-    """Measure how thick, mostly, marks are across a line, from it up and down to the first gap."""
-    band = np.pad(marks, ((REACH, REACH), (0, 0)))[y + np.arange(2 * REACH + 1)[:, None], x]
-    runs = sum(np.cumprod(side, axis=0).sum(axis=0) for side in (band[REACH::-1], band[REACH + 1 :]))
+def _thickness(roomy: Mask, x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
+    """Measure how thick, mostly, marks are across a line, from it up and down to the first gap.
+
+    Above and below them is room: `REACH`.
+    """
+    band = roomy[y + np.arange(2 * REACH + 1)[:, None], x]
+    band[0] = band[-1] = 0
+    runs = band[REACH::-1].argmin(axis=0) + band[REACH + 1 :].argmin(axis=0)
     crossed = runs[band[REACH - 1 : REACH + 2].any(axis=0)]
-    return max(float(np.median(crossed)), 1.0) if crossed.size else 1.0
+    return float(max(np.sort(crossed)[crossed.size // 2], 1)) if crossed.size else 1.0
