@@ -87,9 +87,7 @@ def find(marks: Mask, least: float = 0) -> list[Line]:
     least = max(least, LONG * min(marks.shape))
     thick = cv2.morphologyEx(marks, cv2.MORPH_OPEN, np.ones((int(_thickest(width)) + 3, 1), np.uint8))
     upright = np.pi / 2  # of a line's normal
-    found = cv2.HoughLines(
-        marks & ~thick, 1, STEP, int(least), min_theta=upright - TILT, max_theta=upright + TILT
-    )
+    found = cv2.HoughLines(marks & ~thick, 1, STEP, int(least), min_theta=upright - TILT, max_theta=upright + TILT)
     if found is None:
         return []
     distance, angle = found.reshape(-1, 2)[:100].T

@@ -8,6 +8,7 @@ from service.resampling import resize
 
 Gray = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
+Points = NDArray[np.int32]
 
 SIDE = 128  # the shorter one, of the copy that a sheet is looked for in
 LONG_SIDE = 768
@@ -48,41 +49,46 @@ def _reduce(picture: Gray) -> Gray:
 def _largest(small: Gray) -> Mask | None:
     """Mark the largest sheet on which something is written."""
     edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - edges, connectivity=4, ltype=cv2.CV_16U)
-    wide = stats[:, 2:4].min(axis=1) > SMALLEST * min(small.shape)
-    sheets = (_sheet(labels == index, small) for index in np.flatnonzero(wide[1:]) + 1)
+    outlines, tree = cv2.findContours(255 - edges, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    sheets = []
+    for index, (outline, (_, _, _, outer)) in enumerate(zip(outlines, tree[0], strict=True)):
+        if outer < 0 and _is_straight(outline, small.shape):
+            paper = np.zeros_like(small)  # without its holes, which are what is written
+            cv2.drawContours(paper, outlines, index, 1, cv2.FILLED, hierarchy=tree, maxLevel=1)
+            sheets.append(_fill(outline, paper, small))
     return max((sheet for sheet in sheets if sheet is not None), key=np.count_nonzero, default=None)
 
 
-def _sheet(region: NDArray[np.bool_], small: Gray) -> Mask | None:
-    """Fill a region between edges, if it has straight sides and something is written on it."""
-    contours, _ = cv2.findContours(region.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=cv2.contourArea)
-    height, width = region.shape
-    if cv2.contourArea(outline) > LARGEST * (height - 1) * (width - 1):
-        return None
+def _is_straight(outline: Points, shape: tuple[int, ...]) -> bool:
+    """Tell whether an outline is large enough for a sheet's, and has a sheet's straight sides."""
+    height, width = shape
+    covered = cv2.contourArea(outline)
+    if covered > LARGEST * (height - 1) * (width - 1) or min(cv2.boundingRect(outline)[2:]) <= SMALLEST * min(shape):
+        return False
     hull = cv2.convexHull(outline)
     sides = cv2.approxPolyDP(hull, STRAIGHT * cv2.arcLength(hull, closed=True), closed=True)
-    covered, whole, straight = map(cv2.contourArea, (outline, hull, sides))
+    whole, straight = map(cv2.contourArea, (hull, sides))
     if len(sides) > CORNERS or min(covered, straight) < FULL * whole:
-        return None
-    if len(sides) > SHARP and whole < OBLONG * np.prod(cv2.minAreaRect(hull)[1]):
-        return None
-    filled = cv2.drawContours(np.zeros(region.shape, np.uint8), [outline], -1, 1, cv2.FILLED)
-    area = np.count_nonzero(filled)
-    if np.count_nonzero(region) < BLANK * area:
+        return False
+    return len(sides) <= SHARP or whole >= OBLONG * np.prod(cv2.minAreaRect(hull)[1])
+
+
+def _fill(outline: Points, paper: Mask, small: Gray) -> Mask | None:
+    """Mark all within a sheet's outline, if its paper is most of it, and something is written on it."""
+    filled = cv2.drawContours(np.zeros_like(small), [outline], -1, 1, cv2.FILLED)
+    if np.count_nonzero(paper) < BLANK * np.count_nonzero(filled):
         return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
-    return inner if _is_written_on(inner, region, small) else None
+    return inner if _is_written_on(inner, paper, small) else None
 
 
-def _is_written_on(sheet: Mask, paper: NDArray[np.bool_], small: Gray) -> bool:
-    written = sheet & ~paper.view(np.uint8) & 1
+def _is_written_on(sheet: Mask, paper: Mask, small: Gray) -> bool:
+    written = sheet & ~paper
     _, _, width, height = cv2.boundingRect(written)
     _, _, *sides = cv2.boundingRect(sheet)
     if max(width, height) <= WRITTEN * max(sides):
         return False
-    contrast = np.abs(small[written > 0] - np.median(small[paper])).max()
+    contrast = np.abs(small[written > 0] - np.median(small[paper > 0])).max()
     return bool(contrast > STRONG * (int(small.max()) - int(small.min())))
 
 
