@@ -1,12 +1,10 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import fields, marks, paper, ruling, sheet
+from service import fields, marks, paper, ruling, sheet, strokes
 from service.errors import NoDigit
 from service.resampling import resize
 
@@ -32,9 +30,6 @@ HAIRLINE = 0.5
 # What ink is, and shade, stain and noise are not; behind each, what nearly all of 2,000 uploads keep to.
 FAINTEST, SURE = 0.06, 8  # times its noise, that ink is darker than paper: pencil at 0.16, and 10 times the noise
 NOISIEST = 0.04  # that pictures are: in a scene, what is measured as noise is more than that
-STEEP = 5.5  # the darkness that its edges gain or lose over a length of its height: 6.8
-SLENDER = 0.6  # at most, its strokes' width to its height: 0.58
-LONGEST = 7  # at most, its strokes' length to its height: 4.9, with crayon 6.6; grain has long edges
 SMALLEST = 4  # pixels of the shorter side of a picture
 GRAIN = 0.25  # of the variance that is left of a small picture when neighbours are averaged; noise leaves a ninth
 
@@ -49,23 +44,38 @@ def find(picture: Gray) -> Ink:
     if int(picture.max()) - int(picture.min()) < CONTRAST or min(picture.shape) < SMALLEST or _is_grain(picture):
         raise NoDigit("There is no digit in the picture: it is blank, or noise.")
     reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
-    for density, noise, least in _readings(_without_impulses(picture)):
+    for page in sheet.cut_out(_without_impulses(picture)):
         try:
-            return _pick(density, noise, least)
+            return _read(page)
         except NoDigit as error:
             reason = error
     raise reason
 
 
-def _readings(picture: Gray) -> Iterator[tuple[Ink, float, float]]:
-    """Give every way to tell ink from paper, the likeliest first: the ink's density, its noise and where ink begins."""
-    for page in sheet.cut_out(picture):
-        smooth = _smooth(_resize(page))
-        dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
-        for even in (True, False) if paper.may_be_even(dark_on_light) else (False,):
-            density, noise = paper.density(dark_on_light, even)
-            for least in _levels(density, noise):
-                yield density, noise, least
+def _read(page: Gray) -> Ink:
+    """Find the digit on a page: by the likeliest way to tell ink from paper that gives strokes of one pen.
+
+    Where none does, it is by the likeliest that gives any.
+    """
+    smooth = _smooth(_resize(page))
+    dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
+    found: list[tuple[Ink, Ink]] = []
+    reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
+    for fill in paper.FILLS if paper.may_be_even(dark_on_light) else paper.FILLS[1:]:
+        if fill == paper.FILLS[-1] and not (found and strokes.are_shaded(*found[0])):
+            break  # a broad stroke would be filled as well
+        density, noise = paper.density(dark_on_light, fill)
+        for least in _levels(density, noise):
+            try:
+                found.append(_pick(density, noise, least))
+            except NoDigit as error:
+                reason = error
+                continue
+            if strokes.are_of_one_pen(found[-1][0]):
+                return found[-1][0]
+    if not found:
+        raise reason
+    return found[0][0]
 
 
 def _levels(density: Ink, noise: float) -> tuple[float, ...]:
@@ -95,8 +105,8 @@ def _breadth(mask: Gray) -> float:
     return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
 
 
-def _pick(density: Ink, noise: float, least: float) -> Ink:
-    """Pick the digit out of all that is darker than `least`, and give its ink as `find` does."""
+def _pick(density: Ink, noise: float, least: float) -> tuple[Ink, Ink]:
+    """Pick the digit out of all that is darker than `least`: its ink, as `find` gives it, and the density there."""
     dark = (density > least).astype(np.uint8)
     found = marks.measure(dark, density)
     # Frames go first: without one of its sides a frame is harder to tell.
@@ -114,9 +124,10 @@ def _pick(density: Ink, noise: float, least: float) -> Ink:
     # hairline is never as dark as the rest, and has a full strength of its own.
     full = np.clip(cv2.dilate(ink, np.ones((7, 7), np.uint8)), HAIRLINE * level, level)
     sharp = np.clip((ink / full - 0.5) * 2.5 + 0.5, 0, 1)
-    if not _is_written(density[box] / level, sharp > 0.5):
+    relative = density[box] / level
+    if not strokes.are_written(sharp, relative):
         raise NoDigit("There is no digit in the picture: it has light and shade, but no strokes.")
-    return sharp
+    return sharp, relative
 
 
 def _is_grain(picture: Gray) -> bool:
@@ -125,18 +136,6 @@ def _is_grain(picture: Gray) -> bool:
         return False
     left = cv2.blur(picture, (3, 3)).var() / picture.var()
     return float(left) < GRAIN
-
-
-def _is_written(density: Ink, ink: NDArray[np.bool_]) -> bool:
-    """Tell whether ink has edges and strokes, by the density around it, of which 1 is full strength."""
-    inside, height = ink.astype(np.uint8), max(ink.shape)
-    edge = ink & (cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
-    if not edge.any():
-        return False
-    slope = np.hypot(*(cv2.Sobel(density, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))))
-    width = 2 * float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
-    length = np.count_nonzero(edge) / 2
-    return float(np.median(slope)) * height > STEEP and width < SLENDER * height and length < LONGEST * height
 
 
 def _box(mask: Gray) -> tuple[slice, slice]:

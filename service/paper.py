@@ -16,6 +16,10 @@ POLARITY_WIDTHS = (3, 7, 11, 21)
 # Darker paper than this is taken for such, so that noise in black corners does not become ink.
 DARKEST = 60
 
+# Where the light is uneven, paper under what is narrower than such a part of the picture's shorter side is filled up:
+# of the strokes of any pen; and of those in a shadow, which is to be left as paper. Paper that is lit evenly has none.
+FILLS = None, 0.28, 0.14
+
 # How much of the variance two levels explain where a picture has just ink and evenly lit paper (Otsu 1979).
 TWO_LEVELS = 0.92
 
@@ -53,12 +57,12 @@ def may_be_even(picture: Gray) -> bool:
     return _explained(*_split(picture)) > TWO_LEVELS
 
 
-def density(picture: Gray, even: bool) -> tuple[Density, float]:
+def density(picture: Gray, fill: float | None) -> tuple[Density, float]:
     """Measure how much of the paper's light the ink takes, float32 (height, width) in [0, 1], and the noise in it.
 
-    The picture, uint8 (height, width), has dark ink on light paper, which is lit evenly or not.
+    The picture, uint8 (height, width), has dark ink on light paper. `fill` is one of `FILLS`.
     """
-    paper = _even_paper(picture) if even else _uneven_paper(picture)
+    paper = _uneven_paper(picture, fill) if fill else _even_paper(picture)
     taken = (paper - picture) / np.maximum(paper, DARKEST)
     # Of the lower fifth, as far as ink leaves it alone, the spread is the noise's, and its upper end near the mean.
     sample = taken[::3, ::3]
@@ -74,13 +78,13 @@ def _even_paper(picture: Gray) -> Density:
     return np.full(picture.shape, _reached(light, 0.5), np.float32)
 
 
-def _uneven_paper(picture: Gray) -> Density:
+def _uneven_paper(picture: Gray, fill: float) -> Density:
     """Estimate the light that paper gives everywhere, under the ink too, float32 (height, width).
 
     Closing fills what is narrower than its square, and leaves the edges of shadows, tables and sheets.
     """
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    width = max(3, int(0.28 * min(half.shape)) | 1)
+    width = max(3, int(fill * min(half.shape)) | 1)
     room = width // 2
     wide = cv2.copyMakeBorder(half, room, room, room, room, cv2.BORDER_REPLICATE)
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
