@@ -71,7 +71,7 @@ def _read(page: Gray) -> Ink:
             except NoDigit as error:
                 reason = error
                 continue
-            if strokes.are_of_one_pen(found[-1][0]):
+            if strokes.are_of_one_pen(*found[-1]):
                 return found[-1][0]
     if not found:
         raise reason

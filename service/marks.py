@@ -18,6 +18,7 @@ THIN = 9
 # A part as heavy, compared with the main one, may lie so far from it, in the main one's longer side; others less.
 HEAVY = 0.4
 GAPS = 0.4, 0.22
+LIGHT = 0.7  # parts are at least so dark
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 # The digit is at least this part of all that is written; of 2,000 uploads it was 0.64.
@@ -30,6 +31,7 @@ class Marks:
 
     labels: NDArray[np.uint16]  # (height, width): the mark that each pixel belongs to
     mass: NDArray[np.float64]  # (n,): sum of its ink
+    area: NDArray[np.int32]  # (n,): its pixels
     box: NDArray[np.int32]  # (n, 4): left, top, width, height
     center: NDArray[np.float64]  # (n, 2): x, y, as parts of the picture
     contact: NDArray[np.int64]  # (n,): pixels of the picture's border that it covers
@@ -67,6 +69,8 @@ def choose(marks: Marks) -> Mask:
     lines = flat & (beyond > np.where(thin, 0, OVERHANG * marks.extent[main]))
     around = outside | lines | (marks.contact > 0.2 * (width + height))
     parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
+    darkness = marks.mass / marks.area
+    parts &= darkness > LIGHT * darkness[main]
     heavy = marks.mass > HEAVY * marks.mass[main]
     chosen = _joined(marks, main, parts, np.where(heavy, *GAPS) * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
@@ -91,7 +95,7 @@ def measure(written: Mask, density: NDArray[np.float32]) -> Marks:
     rim = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
     contact = np.bincount(rim, minlength=count)
     mass[0] = contact[0] = 0
-    return Marks(labels, mass, stats[:, :4], centers / (width, height), contact)
+    return Marks(labels, mass, stats[:, 4], stats[:, :4], centers / (width, height), contact)
 
 
 def _runs_along_the_border(marks: Marks) -> NDArray[np.bool_]:

@@ -15,7 +15,8 @@ SLENDER = 0.6  # at most, its strokes' width to its height: 0.58
 LONGEST = 7  # at most, its strokes' length to its height: 4.9, with crayon 6.6; grain has long edges
 
 BROADER = 2.5  # times than half of its strokes: something else hangs on to them; of 100 digits, 2 have full loops
-BROADEST = 0.7  # of the half width of its broadest part: what is deeper is that part's middle
+BLOCK = 0.36  # its broadest part's width to its height, of what may be a shadow alone
+DEEP = 0.7  # of the half width of its broadest part: what is deeper is that part's middle
 LIGHTER = 0.9  # times as dark as the darkest ink: shade
 
 
@@ -31,17 +32,18 @@ def are_written(ink: Ink, density: Ink) -> bool:
     return bool(np.median(slope) * height > STEEP) and width < SLENDER * height and length < LONGEST * height
 
 
-def are_of_one_pen(ink: Ink) -> bool:
-    """Tell whether strokes are about as wide everywhere: where they are not, something else hangs on to them."""
+def are_of_one_pen(ink: Ink, density: Ink) -> bool:
+    """Tell whether strokes are about as wide everywhere, and no block of shade: else more was found than strokes."""
     depth = _depth(ink)
     ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return bool(depth.max() < BROADER * np.median(ridge))
+    is_block = depth.max() > BLOCK / 2 * max(ink.shape) and are_shaded(ink, density)
+    return not is_block and bool(depth.max() < BROADER * np.median(ridge))
 
 
 def are_shaded(ink: Ink, density: Ink) -> bool:
     """Tell whether the broadest part is lighter than the strokes, as shade is, and a loop full of ink is not."""
     depth = _depth(ink)
-    broadest = density[depth > BROADEST * depth.max()]
+    broadest = density[depth > DEEP * depth.max()]
     return bool(np.median(broadest) < LIGHTER * np.percentile(density[depth > 0], 97))
 
 

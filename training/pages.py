@@ -122,6 +122,15 @@ def shadow(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft:
     return depth + (1 - depth) / (1 + np.exp(np.clip(-distance / soft, -30, 30)))
 
 
+def phone(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft: float) -> Array:
+    """Cast the shadow of a phone that is held over a page: 1 outside, `depth` within, `soft` pixels between."""
+    middle = rng.uniform(0.25, 0.75, 2) * shape[::-1]
+    sides = rng.uniform((0.3, 0.6), (0.5, 1.0)) * min(shape)
+    outline = cv2.boxPoints((middle.tolist(), sides.tolist(), rng.uniform(-40, 40)))
+    covered = cv2.fillPoly(np.zeros(shape, np.float32), [np.rint(outline).astype(np.int32)], 1.0)
+    return 1 - (1 - depth) * cv2.GaussianBlur(covered, (0, 0), soft)
+
+
 def grain(page: Array, rng: np.random.Generator, sigma: float) -> Array:
     """Add a sensor's noise."""
     return page + rng.normal(0, sigma, page.shape).astype(np.float32)

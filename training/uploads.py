@@ -26,6 +26,7 @@ from training.pages import (
     lay,
     lines,
     paper,
+    phone,
     place,
     save,
     shadow,
@@ -141,6 +142,10 @@ def _uneven(shape: tuple[int, int], rng: Generator) -> Array:
 
 def _shadowed(shape: tuple[int, int], rng: Generator) -> Array:
     return shadow(shape, rng, rng.uniform(0.45, 0.75), rng.uniform(2, 30)) * slope(shape, rng, 0.8)
+
+
+def _under_a_phone(shape: tuple[int, int], rng: Generator) -> Array:
+    return phone(shape, rng, rng.uniform(0.35, 0.7), rng.uniform(1, 12)) * slope(shape, rng, 0.7)
 
 
 def _vignette(shape: tuple[int, int], rng: Generator) -> Array:
@@ -379,6 +384,7 @@ CONDITIONS: dict[str, Callable[[Digit, Generator], bytes]] = {
     "thick marker": partial(_pen, pen=(1.2, 2.5)),
     "photo, uneven light": partial(_photo, light=_uneven),
     "photo, shadow": partial(_photo, light=_shadowed),
+    "photo, a phone's shadow": partial(_photo, light=_under_a_phone),
     "photo, vignette": partial(_photo, light=_vignette),
     "photo from afar": partial(_photo, light=_uneven, tall=(0.1, 0.2)),
     "ruled paper": _ruled,

@@ -16,7 +16,7 @@ from service import images
 from service.digits import prepare
 from service.errors import NoDigit
 from training.data import Dataset
-from training.pages import clouds, defocus, grain, lines, paper, place, save, shadow, slope, trace
+from training.pages import clouds, defocus, grain, lines, paper, phone, place, save, shadow, slope, trace
 from training.uploads import STORED_AS
 
 Gray = NDArray[np.uint8]
@@ -303,6 +303,16 @@ def test_shade_with_sharp_edges_is_no_ink(two: Gray, expected: Gray) -> None:
     for start in range(0, 160, 40):
         striped[:, start : start + 20] = striped[:, start : start + 20] * 0.7
     assert_alike(prepare(striped), expected, 8)
+
+
+@pytest.mark.parametrize("depth", [0.4, 0.55, 0.7])
+def test_a_phones_shadow_across_a_digit_is_no_ink(mnist: Dataset, depth: float) -> None:
+    rng, differences = np.random.default_rng(1), []
+    for digit in mnist.x_train[:20]:
+        page = write(digit, 150, shape=(300, 400))
+        shaded = grain(page * phone(page.shape, rng, depth, 4), rng, 2).clip(0, 255).astype(np.uint8)
+        differences.append(np.abs(prepare(shaded).astype(int) - prepare(page)).mean())
+    assert np.percentile(differences, 75) < 6  # with some, a part of the shade stays
 
 
 def test_the_same_picture_gives_the_same_digit_and_stays_as_it_is(two: Gray, expected: Gray) -> None:
