@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service import fields, marks, paper, ruling, sheet, strokes
+from service import fields, marks, paper, ruling, sheet
 from service.errors import NoDigit
 from service.resampling import resize
+from service.strokes import Strokes
 
 Gray = NDArray[np.uint8]
 Ink = NDArray[np.float32]
@@ -53,29 +54,32 @@ def find(picture: Gray) -> Ink:
 
 
 def _read(page: Gray) -> Ink:
-    """Find the digit on a page: by the likeliest way to tell ink from paper that gives strokes of one pen.
+    """Find the digit on a page by the likeliest way to tell ink from paper.
 
-    Where none does, it is by the likeliest that gives any.
+    If that gives strokes of several widths, something else hangs on to them: then by the next that leaves it out.
     """
     smooth = _smooth(_resize(page))
     dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
-    found: list[tuple[Ink, Ink]] = []
+    first: Strokes | None = None
     reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
     for fill in paper.FILLS if paper.may_be_even(dark_on_light) else paper.FILLS[1:]:
-        if fill == paper.FILLS[-1] and not (found and strokes.are_shaded(*found[0])):
-            break  # a broad stroke would be filled as well
+        if fill == paper.FILLS[-1] and not (first and first.are_shaded):
+            break  # broad strokes would be filled as well
         density, noise = paper.density(dark_on_light, fill)
         for least in _levels(density, noise):
             try:
-                found.append(_pick(density, noise, least))
+                strokes = _pick(density, noise, least)
             except NoDigit as error:
                 reason = error
                 continue
-            if strokes.are_of_one_pen(*found[-1]):
-                return found[-1][0]
-    if not found:
+            first = first or strokes
+            # Of a pen whose strokes are of several widths, the next would leave the thin ones out.
+            may_be = strokes is first or first.are_shaded or strokes.lie_within(first)
+            if may_be and strokes.are_of_one_pen:
+                return strokes.ink
+    if not first:
         raise reason
-    return found[0][0]
+    return first.ink
 
 
 def _levels(density: Ink, noise: float) -> tuple[float, ...]:
@@ -105,8 +109,8 @@ def _breadth(mask: Gray) -> float:
     return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
 
 
-def _pick(density: Ink, noise: float, least: float) -> tuple[Ink, Ink]:
-    """Pick the digit out of all that is darker than `least`: its ink, as `find` gives it, and the density there."""
+def _pick(density: Ink, noise: float, least: float) -> Strokes:
+    """Pick the digit out of all that is darker than `least`."""
     dark = (density > least).astype(np.uint8)
     found = marks.measure(dark, density)
     # Frames go first: without one of its sides a frame is harder to tell.
@@ -124,10 +128,10 @@ def _pick(density: Ink, noise: float, least: float) -> tuple[Ink, Ink]:
     # hairline is never as dark as the rest, and has a full strength of its own.
     full = np.clip(cv2.dilate(ink, np.ones((7, 7), np.uint8)), HAIRLINE * level, level)
     sharp = np.clip((ink / full - 0.5) * 2.5 + 0.5, 0, 1)
-    relative = density[box] / level
-    if not strokes.are_written(sharp, relative):
+    strokes = Strokes(sharp, density[box] / level, box)
+    if not strokes.are_written:
         raise NoDigit("There is no digit in the picture: it has light and shade, but no strokes.")
-    return sharp, relative
+    return strokes
 
 
 def _is_grain(picture: Gray) -> bool:

@@ -18,7 +18,8 @@ THIN = 9
 # A part as heavy, compared with the main one, may lie so far from it, in the main one's longer side; others less.
 HEAVY = 0.4
 GAPS = 0.4, 0.22
-LIGHT = 0.7  # parts are at least so dark
+# Shade is lighter than this, compared with the main mark. So are hairlines: of fewer pixels to each of their extent.
+LIGHT, HAIRLINE = 0.7, 8
 # A frame is drawn within this part of its sides.
 FRAME = 0.12
 # The digit is at least this part of all that is written; of 2,000 uploads it was 0.64.
@@ -68,11 +69,8 @@ def choose(marks: Marks) -> Mask:
     thin = marks.box[:, 2] > THIN * marks.box[:, 3]
     lines = flat & (beyond > np.where(thin, 0, OVERHANG * marks.extent[main]))
     around = outside | lines | (marks.contact > 0.2 * (width + height))
-    parts = (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & ~around
-    darkness = marks.mass / marks.area
-    parts &= darkness > LIGHT * darkness[main]
     heavy = marks.mass > HEAVY * marks.mass[main]
-    chosen = _joined(marks, main, parts, np.where(heavy, *GAPS) * marks.extent[main])
+    chosen = _joined(marks, main, _are_parts(marks, main) & ~around, np.where(heavy, *GAPS) * marks.extent[main])
     if marks.mass[chosen].sum() < STANDS_OUT * marks.mass[~around].sum():
         raise NoDigit("There is no digit in the picture: of its many marks none stands out.")
     return chosen[marks.labels].astype(np.uint8)
@@ -114,6 +112,13 @@ def _frames(marks: Marks) -> NDArray[np.bool_]:
         own = np.count_nonzero(inside == index)
         frames[index] = 10 * own < np.count_nonzero(inside) - own
     return frames
+
+
+def _are_parts(marks: Marks, main: int) -> NDArray[np.bool_]:
+    """Tell which marks are large and dark enough for parts of another, and no dust or shade."""
+    darkness = marks.mass / marks.area
+    is_dark = (darkness > LIGHT * darkness[main]) | (marks.area < HAIRLINE * marks.extent)
+    return (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & is_dark
 
 
 def _joined(marks: Marks, main: int, parts: NDArray[np.bool_], gaps: NDArray[np.float64]) -> NDArray[np.bool_]:
