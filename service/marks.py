@@ -116,7 +116,7 @@ def _frames(marks: Marks) -> NDArray[np.bool_]:
 
 def _are_parts(marks: Marks, main: int) -> NDArray[np.bool_]:
     """Tell which marks are large and dark enough for parts of another, and no dust or shade."""
-    darkness = marks.mass / marks.area
+    darkness = marks.mass / np.maximum(marks.area, 1)
     is_dark = (darkness > LIGHT * darkness[main]) | (marks.area < HAIRLINE * marks.extent)
     return (marks.mass > 0.04 * marks.mass[main]) & (marks.extent > 0.15 * marks.extent[main]) & is_dark
 

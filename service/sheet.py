@@ -51,8 +51,9 @@ def _largest(small: Gray) -> Mask | None:
     edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
     outlines, tree = cv2.findContours(255 - edges, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     sheets = []
-    for index, (outline, (_, _, _, outer)) in enumerate(zip(outlines, tree[0], strict=True)):
-        if outer < 0 and _is_straight(outline, small.shape):
+    for index, outline in enumerate(outlines):
+        is_outer = tree[0, index, 3] < 0
+        if is_outer and _is_straight(outline, small.shape):
             paper = np.zeros_like(small)  # without its holes, which are what is written
             cv2.drawContours(paper, outlines, index, 1, cv2.FILLED, hierarchy=tree, maxLevel=1)
             sheets.append(_fill(outline, paper, small))

@@ -155,6 +155,11 @@ def test_nothing_to_read(draw: Callable[[tuple[int, int]], Gray], shape: tuple[i
     assert (error.value.status, error.value.code) == (422, "no_digit")
 
 
+def test_stripes_that_leave_no_paper_between_their_edges() -> None:
+    with pytest.raises(NoDigit):
+        prepare(np.tile(np.repeat(np.array([0, 255], np.uint8), 3), (256, 43))[:, :256])
+
+
 @pytest.mark.parametrize(
     "light",
     [lambda shape, rng: slope(shape, rng, 0.5),
