@@ -42,6 +42,8 @@ def find(picture: Gray) -> Ink:
         NoDigit: the picture shows nothing written.
 
     """
+    # Intel's Canny, in OpenCV 5.0.0, writes past its buffer where there are many edges. The switch is the thread's own.
+    cv2.ipp.setUseIPP(False)
     if int(picture.max()) - int(picture.min()) < CONTRAST or min(picture.shape) < SMALLEST or _is_grain(picture):
         raise NoDigit("There is no digit in the picture: it is blank, or noise.")
     reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -153,6 +154,15 @@ def test_nothing_to_read(draw: Callable[[tuple[int, int]], Gray], shape: tuple[i
     with pytest.raises(NoDigit) as error:
         prepare(draw(shape))
     assert (error.value.status, error.value.code) == (422, "no_digit")
+
+
+@pytest.mark.parametrize("width", [3.0, 4.5, 6.0])
+@pytest.mark.parametrize("shape", [(256, 256), (480, 640)])
+def test_checkered_cloth(shape: tuple[int, int], width: float) -> None:
+    y, x = np.indices(shape)
+    cloth = np.where(np.sin((x + y) / width) * np.sin((x - y) / width) > 0, 200, 50).astype(np.uint8)
+    with ThreadPoolExecutor(2) as threads:  # as the server reads pictures
+        assert all(threads.map(is_refused, [encode(Image.fromarray(cloth))] * 4))
 
 
 def test_stripes_that_leave_no_paper_between_their_edges() -> None:
