@@ -21,10 +21,8 @@ CONTRAST = 16
 # Marks are as dark as this part of the darkest ink, and darker than paper by this many times its noise.
 FAINT = 0.2
 CLEAR = 4
-# Shade is so many times broader than the strokes in it.
-BROADER = 1.5
-BROAD = 0.03  # of the picture's shorter side
-SHADED = 0.12  # of its border
+# Of shade there is so many times more than of ink.
+SHADED = 1.5
 # A hairline is at least this part as dark as other strokes.
 HAIRLINE = 0.5
 
@@ -64,8 +62,9 @@ def _read(page: Gray) -> Ink:
     dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
     first: Strokes | None = None
     reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
-    for fill in paper.FILLS if paper.may_be_even(dark_on_light) else paper.FILLS[1:]:
-        if fill == paper.FILLS[-1] and not (first and first.are_shaded):
+    fills = paper.fills(dark_on_light)
+    for fill in fills:
+        if fill == paper.NARROW and fill == fills[-1] and not (first and first.are_shaded):
             break  # broad strokes would be filled as well
         density, noise = paper.density(dark_on_light, fill)
         for least in _levels(density, noise):
@@ -97,18 +96,9 @@ def _levels(density: Ink, noise: float) -> tuple[float, ...]:
         return ()
     between = cv2.threshold(gray[dark], 0, 255, cv2.THRESH_OTSU)[0] / 255  # Otsu 1979
     darker = (density > between).astype(np.uint8)
-    fainter = (dark & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)).view(np.uint8)
-    shade, ink = _breadth(fainter), _breadth(darker)
-    rim = np.concatenate([fainter[0], fainter[-1], fainter[:, 0], fainter[:, -1]])
-    is_shaded = shade > max(BROADER * ink, BROAD * min(density.shape)) or rim.mean() > SHADED
+    fainter = dark & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
+    is_shaded = np.count_nonzero(fainter) > SHADED * np.count_nonzero(darker)
     return (between, faint) if is_shaded else (faint, between)
-
-
-def _breadth(mask: Gray) -> float:
-    """Measure half the width of the broadest part of a mask."""
-    left, top, width, height = cv2.boundingRect(mask)
-    inside = np.pad(mask[top : top + height, left : left + width], 1)
-    return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
 
 
 def _pick(density: Ink, noise: float, least: float) -> Strokes:

@@ -18,7 +18,8 @@ DARKEST = 60
 
 # Where the light is uneven, paper under what is narrower than such a part of the picture's shorter side is filled up:
 # of the strokes of any pen; and of those in a shadow, which is to be left as paper. Paper that is lit evenly has none.
-FILLS = None, 0.28, 0.14
+WIDE, NARROW = 0.28, 0.14
+SHADE = 0.75
 
 # How much of the variance two levels explain where a picture has just ink and evenly lit paper (Otsu 1979).
 TWO_LEVELS = 0.92
@@ -57,6 +58,17 @@ def may_be_even(picture: Gray) -> bool:
     return _explained(*_split(picture)) > TWO_LEVELS
 
 
+def fills(picture: Gray) -> tuple[float | None, ...]:
+    """Give the fills for a picture, uint8 (height, width), with dark ink on light paper, the likelier first."""
+    half = cv2.blur(_half(picture), (3, 3))
+    wide, narrow = (_close(half, fill) for fill in (WIDE, NARROW))
+    light = np.maximum(wide, np.float32(DARKEST))
+    ink, broad = (1 - float((dark / light).min()) for dark in (half, narrow))
+    is_shade = broad < SHADE * ink
+    uneven = (NARROW, WIDE) if is_shade else (WIDE, NARROW)
+    return (None, *uneven) if may_be_even(picture) else uneven
+
+
 def density(picture: Gray, fill: float | None) -> tuple[Density, float]:
     """Measure how much of the paper's light the ink takes, float32 (height, width) in [0, 1], and the noise in it.
 
@@ -83,13 +95,20 @@ def _uneven_paper(picture: Gray, fill: float) -> Density:
 
     Closing fills what is narrower than its square, and leaves the edges of shadows, tables and sheets.
     """
-    half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    width = max(3, int(fill * min(half.shape)) | 1)
-    room = width // 2
-    wide = cv2.copyMakeBorder(half, room, room, room, room, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
-    light = cv2.blur(closed[room:-room, room:-room], (5, 5)).astype(np.float32)
+    light = cv2.blur(_close(_half(picture), fill), (5, 5)).astype(np.float32)
     return cv2.resize(light, picture.shape[::-1])
+
+
+def _half(picture: Gray) -> Gray:
+    return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+def _close(picture: Gray, fill: float) -> Gray:
+    """Fill up what is dark and narrower than a square of such a part of the picture's shorter side."""
+    width = max(3, int(fill * min(picture.shape)) | 1)
+    room = width // 2  # paper goes on beyond the picture
+    wide = cv2.copyMakeBorder(picture, room, room, room, room, cv2.BORDER_REPLICATE)
+    return cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))[room:-room, room:-room]
 
 
 def _split(picture: Gray) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
