@@ -1,5 +1,7 @@
 """The ink of the digit in a picture: told from paper, noise, ruled lines, borders, dust and what lies around."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -58,36 +60,36 @@ def _read(page: Gray) -> Ink:
 
     If that gives strokes of several widths, something else hangs on to them: then by the next that leaves it out.
     """
-    smooth = _smooth(_resize(page))
-    dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
     first: Strokes | None = None
     reason = NoDigit("There is no digit in the picture: nothing in it stands out from the noise.")
-    fills = paper.fills(dark_on_light)
-    for fill in fills:
-        if fill == paper.NARROW and fill == fills[-1] and not (first and first.are_shaded):
-            break  # broad strokes would be filled as well
-        density, noise = paper.density(dark_on_light, fill)
-        for least in _levels(density, noise):
-            try:
-                strokes = _pick(density, noise, least)
-            except NoDigit as error:
-                reason = error
-                continue
-            first = first or strokes
-            # Of a pen whose strokes are of several widths, the next would leave the thin ones out.
-            may_be = strokes is first or first.are_shaded or strokes.lie_within(first)
-            if may_be and strokes.are_of_one_pen:
-                return strokes.ink
-    if not first:
+    for density, noise, least in _ways(page):
+        try:
+            strokes = _pick(density, noise, least)
+        except NoDigit as error:
+            reason = error
+            continue
+        if strokes.are_of_one_pen:
+            return strokes.ink
+        first = first or strokes
+    if first is None:
         raise reason
     return first.ink
+
+
+def _ways(page: Gray) -> Iterator[tuple[Ink, float, float]]:
+    """Give the ways to tell ink from paper, the likelier first: how dark it is, the noise in that, the least of ink."""
+    smooth = _smooth(_resize(page))
+    dark_on_light = smooth if paper.is_light(smooth) else 255 - smooth
+    for fill in paper.fills(dark_on_light):
+        density, noise = paper.density(dark_on_light, fill)
+        for least in _levels(density, noise):
+            yield density, noise, least
 
 
 def _levels(density: Ink, noise: float) -> tuple[float, ...]:
     """Give two levels to look for the digit at, the likelier first: a faint one, and one between shade and ink.
 
-    There is none where nothing stands out from the noise. Shade is broader than the strokes in it, or comes in over
-    the picture's border, and the gray at their edges is not.
+    There is none where nothing stands out from the noise.
     """
     gray = cv2.convertScaleAbs(density, alpha=255)
     faint = max(CLEAR * noise, 0.05, FAINT * paper.level(gray, 0.999) / 255)
@@ -96,7 +98,7 @@ def _levels(density: Ink, noise: float) -> tuple[float, ...]:
         return ()
     between = cv2.threshold(gray[dark], 0, 255, cv2.THRESH_OTSU)[0] / 255  # Otsu 1979
     darker = (density > between).astype(np.uint8)
-    fainter = dark & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)
+    fainter = dark & (cv2.dilate(darker, np.ones((3, 3), np.uint8)) == 0)  # without the gray of the ink's edges
     is_shaded = np.count_nonzero(fainter) > SHADED * np.count_nonzero(darker)
     return (between, faint) if is_shaded else (faint, between)
 
@@ -120,7 +122,7 @@ def _pick(density: Ink, noise: float, least: float) -> Strokes:
     # hairline is never as dark as the rest, and has a full strength of its own.
     full = np.clip(cv2.dilate(ink, np.ones((7, 7), np.uint8)), HAIRLINE * level, level)
     sharp = np.clip((ink / full - 0.5) * 2.5 + 0.5, 0, 1)
-    strokes = Strokes(sharp, density[box] / level, box)
+    strokes = Strokes(sharp, density[box] / level)
     if not strokes.are_written:
         raise NoDigit("There is no digit in the picture: it has light and shade, but no strokes.")
     return strokes

@@ -17,11 +17,12 @@ POLARITY_WIDTHS = (3, 7, 11, 21)
 DARKEST = 60
 
 # Where the light is uneven, paper under what is narrower than such a part of the picture's shorter side is filled up:
-# of the strokes of any pen; and of those in a shadow, which is to be left as paper. Paper that is lit evenly has none.
+# under strokes of any pen, or of most, which leaves more of a shadow as paper.
 WIDE, NARROW = 0.28, 0.14
-SHADE = 0.75
+# What only the wide one fills is a shadow if nowhere as dark as this part of the ink: else it is a broad stroke.
+SHADOW = 0.75
 
-# How much of the variance two levels explain where a picture has just ink and evenly lit paper (Otsu 1979).
+# How much of the variance two levels explain where a picture has just ink and evenly lit paper.
 TWO_LEVELS = 0.92
 
 _CUBES = np.arange(256.0) ** 3
@@ -53,26 +54,24 @@ def _strength(hat: Gray) -> float:
     return float(levels[noise:] @ _CUBES[: 256 - noise])
 
 
-def may_be_even(picture: Gray) -> bool:
-    """Tell whether a picture, uint8 (height, width), has two levels, as ink and evenly lit paper have (Otsu 1979)."""
-    return _explained(*_split(picture)) > TWO_LEVELS
-
-
 def fills(picture: Gray) -> tuple[float | None, ...]:
-    """Give the fills for a picture, uint8 (height, width), with dark ink on light paper, the likelier first."""
+    """Give the parts of a picture's shorter side to fill up paper under, the likelier first; None is for even light.
+
+    The picture, uint8 (height, width), has dark ink on light paper.
+    """
     half = cv2.blur(_half(picture), (3, 3))
     wide, narrow = (_close(half, fill) for fill in (WIDE, NARROW))
     light = np.maximum(wide, np.float32(DARKEST))
-    ink, broad = (1 - float((dark / light).min()) for dark in (half, narrow))
-    is_shade = broad < SHADE * ink
-    uneven = (NARROW, WIDE) if is_shade else (WIDE, NARROW)
-    return (None, *uneven) if may_be_even(picture) else uneven
+    ink, left = (1 - float((dark / light).min()) for dark in (half, narrow))
+    fill = NARROW if left < SHADOW * ink else WIDE
+    # Where a picture has two levels, they may be those of ink and evenly lit paper (Otsu 1979).
+    return (None, fill) if _explained(*_split(picture)) > TWO_LEVELS else (fill,)
 
 
 def density(picture: Gray, fill: float | None) -> tuple[Density, float]:
     """Measure how much of the paper's light the ink takes, float32 (height, width) in [0, 1], and the noise in it.
 
-    The picture, uint8 (height, width), has dark ink on light paper. `fill` is one of `FILLS`.
+    The picture, uint8 (height, width), has dark ink on light paper. `fill` is one that `fills` gives.
     """
     paper = _uneven_paper(picture, fill) if fill else _even_paper(picture)
     taken = (paper - picture) / np.maximum(paper, DARKEST)

@@ -18,16 +18,14 @@ BROADER = 2.5  # times than half of its strokes: something else hangs on to them
 BLOCK = 0.36  # its broadest part's width to its height, of what may be a shadow alone
 DEEP = 0.7  # of the half width of its broadest part: what is deeper is that part's middle
 LIGHTER = 0.83  # times as dark as the darkest ink: shade; chalk is uneven, down to 0.85
-AROUND = 0.1  # of its height or width, on both sides: that was a frame, a line, or what lies around
 
 
 @dataclass(frozen=True)
 class Strokes:
-    """Ink that may be a digit's: all of it in a picture, float32 (height, width), and where in the picture it is."""
+    """Ink that may be a digit's, all of it in a picture, float32 (height, width)."""
 
     ink: Ink  # in [0, 1]
     density: Ink  # how dark it is: 1 is full strength
-    box: tuple[slice, slice]
 
     @property
     def are_written(self) -> bool:
@@ -37,6 +35,7 @@ class Strokes:
         if not edge.any():
             return False
         slope = np.hypot(*(cv2.Sobel(self.density, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))))
+        # Not the depth within the ink: what reaches the picture's border goes on beyond it.
         width = 2 * float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
         length = np.count_nonzero(edge) / 2
         return bool(np.median(slope) * height > STEEP) and width < SLENDER * height and length < LONGEST * height
@@ -54,13 +53,6 @@ class Strokes:
         """Whether their broadest part is lighter than the rest, as shade is, and a loop full of ink is not."""
         broadest = self.density[self._depth > DEEP * self._depth.max()]
         return bool(np.median(broadest) < LIGHTER * np.percentile(self.density[self._depth > 0], 97))
-
-    def lie_within(self, other: "Strokes") -> bool:
-        """Tell whether others go on to both sides of these, to the left and right or above and below."""
-        return any(
-            min(inner.start - outer.start, outer.stop - inner.stop) > AROUND * (outer.stop - outer.start)
-            for inner, outer in zip(self.box, other.box, strict=True)
-        )
 
     @cached_property
     def _depth(self) -> NDArray[np.float32]:
