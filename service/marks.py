@@ -20,8 +20,8 @@ HEAVY = 0.4
 GAPS = 0.4, 0.22
 # Shade is lighter than this, compared with the main mark. So are hairlines: of fewer pixels to each of their extent.
 LIGHT, HAIRLINE = 0.7, 8
-# A frame is drawn within this part of its sides.
-FRAME = 0.12
+# A frame is drawn within this part of its sides, and what it is around is no smaller than this, compared with it.
+FRAME, LARGE = 0.12, 0.25
 # The digit is at least this part of all that is written; of 2,000 uploads it was 0.64.
 STANDS_OUT = 0.4
 
@@ -103,15 +103,22 @@ def _runs_along_the_border(marks: Marks) -> NDArray[np.bool_]:
 
 
 def _frames(marks: Marks) -> NDArray[np.bool_]:
-    """Tell which large marks are frames around another: a 0, too, has ink nearer to its middle than a frame has."""
+    """Tell which large marks are frames or rings around another."""
     frames = np.zeros(len(marks.mass), bool)
     for index in np.flatnonzero(marks.extent[1:] > 0.4 * min(marks.labels.shape)) + 1:
-        left, top, width, height = marks.box[index]
-        x, y = int(FRAME * width), int(FRAME * height)
-        inside = marks.labels[top + y : top + height - y, left + x : left + width - x]
-        own = np.count_nonzero(inside == index)
-        frames[index] = 10 * own < np.count_nonzero(inside) - own
+        frames[index] = _is_around_another(marks, index)
     return frames
+
+
+def _is_around_another(marks: Marks, index: np.signedinteger) -> bool:
+    """Tell whether another mark is nearly all that there is within this one's oval, and no dust in a 0."""
+    left, top, width, height = marks.box[index]
+    around = marks.labels[top : top + height, left : left + width]
+    axes = int((0.5 - FRAME) * width), int((0.5 - FRAME) * height)
+    oval = cv2.ellipse(np.zeros_like(around, np.uint8), (width // 2, height // 2), axes, 0, 0, 360, 1, cv2.FILLED)
+    found = np.bincount(around[oval > 0], minlength=len(marks.mass))
+    own, found[[0, index]] = found[index], 0
+    return 10 * own < found.sum() and bool(marks.extent[found.argmax()] > LARGE * marks.extent[index])
 
 
 def _are_parts(marks: Marks, main: int) -> NDArray[np.bool_]:
