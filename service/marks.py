@@ -106,11 +106,11 @@ def _frames(marks: Marks) -> NDArray[np.bool_]:
     """Tell which large marks are frames or rings around another."""
     frames = np.zeros(len(marks.mass), bool)
     for index in np.flatnonzero(marks.extent[1:] > 0.4 * min(marks.labels.shape)) + 1:
-        frames[index] = _is_around_another(marks, index)
+        frames[index] = _is_around_another(marks, int(index))
     return frames
 
 
-def _is_around_another(marks: Marks, index: np.signedinteger) -> bool:
+def _is_around_another(marks: Marks, index: int) -> bool:
     """Tell whether another mark is nearly all that there is within this one's oval, and no dust in a 0."""
     left, top, width, height = marks.box[index]
     around = marks.labels[top : top + height, left : left + width]
