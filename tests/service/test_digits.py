@@ -256,6 +256,15 @@ def test_ruled_lines_and_the_borders_of_fields_are_left_out(two: Gray, expected:
     assert_alike(prepare(cv2.rectangle(two.copy(), (8, 8), (151, 191), 0, 3)), expected, 13)
 
 
+def test_a_ring_around_a_digit_is_left_out_and_a_0_with_dust_in_it_is_none(two: Gray, expected: Gray) -> None:
+    wide = cv2.copyMakeBorder(two, 40, 40, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    for axes in ((100, 100), (125, 110)):
+        assert_alike(prepare(cv2.ellipse(wide.copy(), (140, 140), axes, 0, 0, 360, 0, 3)), expected, 5)
+    page = np.full((200, 200), 255, np.uint8)
+    zero = cv2.ellipse(page, (100, 100), (45, 65), 0, 0, 360, 0, 12)
+    assert_alike(prepare(cv2.circle(zero.copy(), (100, 100), 4, 0, -1)), prepare(zero))
+
+
 def test_a_field_that_the_digit_touches_is_left_out(two: Gray, expected: Gray) -> None:
     left, top, width, height = cv2.boundingRect(255 - two)
     framed = cv2.rectangle(two.copy(), (left + 2, top - 20), (left + width + 20, top + height + 15), 0, 2)
