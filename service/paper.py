@@ -17,10 +17,11 @@ POLARITY_WIDTHS = (3, 7, 11, 21)
 DARKEST = 60
 
 # Where the light is uneven, paper under what is narrower than such a part of the picture's shorter side is filled up:
-# under strokes of any pen, or of most, which leaves more of a shadow as paper.
-WIDE, NARROW = 0.28, 0.14
-# What only the wide one fills is a shadow if nowhere as dark as this part of the ink: else it is a broad stroke.
-SHADOW = 0.75
+# under strokes of any pen, of most, or of fine ones. The less is filled, the more of a shadow is left as paper.
+WIDE, NARROW, FINE = 0.28, 0.14, 0.07
+# What they leave is shadow if it is nowhere as dark as this part of the ink: else it is of a broader pen. Below the
+# last there is none to speak of.
+SHADOW, FINE_SHADOW, NO_SHADOW = 0.75, 0.65, 0.3
 
 # How much of the variance two levels explain where a picture has just ink and evenly lit paper.
 TWO_LEVELS = 0.92
@@ -60,10 +61,12 @@ def fills(picture: Gray) -> tuple[float | None, ...]:
     The picture, uint8 (height, width), has dark ink on light paper.
     """
     half = cv2.blur(_half(picture), (3, 3))
-    wide, narrow = (_close(half, fill) for fill in (WIDE, NARROW))
-    light = np.maximum(wide, np.float32(DARKEST))
-    ink, left = (1 - float((dark / light).min()) for dark in (half, narrow))
-    fill = NARROW if left < SHADOW * ink else WIDE
+    light = np.maximum(_close(half, WIDE), np.float32(DARKEST))
+    left = half, _close(half, NARROW), _close(half, FINE)
+    ink, not_narrow, not_fine = (1 - float((dark / light).min()) for dark in left)
+    if NO_SHADOW * ink < not_fine < FINE_SHADOW * ink:
+        return (FINE,)
+    fill = NARROW if not_narrow < SHADOW * ink else WIDE
     # Where a picture has two levels, they may be those of ink and evenly lit paper (Otsu 1979).
     return (None, fill) if _explained(*_split(picture)) > TWO_LEVELS else (fill,)
 
