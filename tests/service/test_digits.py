@@ -339,6 +339,18 @@ def test_a_phones_shadow_across_a_digit_is_no_ink(mnist: Dataset, depth: float) 
     assert np.percentile(differences, 65) < 5  # with some, a part of the shade stays
 
 
+def test_the_shadow_of_fingers_across_fine_strokes_is_no_ink(mnist: Dataset) -> None:
+    hand = np.zeros((480, 640), np.float32)
+    for left in range(170, 500, 90):
+        cv2.line(hand, (left, 479), (left + 20, 150), 1.0, 45)
+    light, rng, differences = 1 - 0.5 * defocus(hand, 4), np.random.default_rng(1), []
+    for digit in mnist.x_train[:20]:
+        page = 230 * (1 - 0.9 * place(trace(digit, 180, -0.6), hand.shape, rng, 0.3))
+        lit, shaded = (prepare(np.rint(picture).astype(np.uint8)) for picture in (page, page * light))
+        differences.append(np.abs(shaded.astype(int) - lit).mean())
+    assert np.percentile(differences, 65) < 12  # with some, a part of the shade stays
+
+
 def test_the_same_picture_gives_the_same_digit_and_stays_as_it_is(two: Gray, expected: Gray) -> None:
     two.setflags(write=False)
     np.testing.assert_array_equal(prepare(two), expected)
