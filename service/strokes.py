@@ -35,7 +35,7 @@ class Strokes:
         if not edge.any():
             return False
         slope = np.hypot(*(cv2.Sobel(self.density, cv2.CV_32F, *axis, scale=1 / 8)[edge] for axis in ((1, 0), (0, 1))))
-        # Not the depth within the ink: what reaches the picture's border goes on beyond it.
+        # Unlike `_depth`: ink that reaches the border of the picture goes on beyond it.
         width = 2 * float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max())
         length = np.count_nonzero(edge) / 2
         return bool(np.median(slope) * height > STEEP) and width < SLENDER * height and length < LONGEST * height
@@ -45,11 +45,11 @@ class Strokes:
         """Whether they are about as wide everywhere, and no block of shade: else they are not the digit's alone."""
         middle = (self._depth > 0) & (self._depth >= cv2.dilate(self._depth, np.ones((3, 3), np.uint8)))
         broadest, usual = float(self._depth.max()), float(np.median(self._depth[middle]))
-        is_block = broadest > BLOCK / 2 * max(self.ink.shape) and self.are_shaded
+        is_block = broadest > BLOCK / 2 * max(self.ink.shape) and self._are_shaded
         return broadest < BROADER * usual and not is_block
 
     @property
-    def are_shaded(self) -> bool:
+    def _are_shaded(self) -> bool:
         """Whether their broadest part is lighter than the rest, as shade is, and a loop full of ink is not."""
         broadest = self.density[self._depth > DEEP * self._depth.max()]
         return bool(np.median(broadest) < LIGHTER * np.percentile(self.density[self._depth > 0], 97))
