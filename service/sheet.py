@@ -32,9 +32,10 @@ def cut_out(picture: Gray) -> list[Gray]:
     The last is the picture itself. Around a sheet that lies askew its paper goes on.
     """
     sheets = [picture]
+    contrast = int(picture.max()) - int(picture.min())
     while len(sheets) <= NESTED and min(sheets[0].shape) >= SIDE // 2:
         small = _reduce(sheets[0])
-        found = _largest(small)
+        found = _largest(small, contrast)
         if found is None:
             break
         sheets.insert(0, _cut(sheets[0], small, found))
@@ -46,7 +47,7 @@ def _reduce(picture: Gray) -> Gray:
     return cv2.GaussianBlur(resize(picture, factor), (0, 0), 1)
 
 
-def _largest(small: Gray) -> Mask | None:
+def _largest(small: Gray, contrast: int) -> Mask | None:
     """Mark the largest sheet on which something is written."""
     edges = cv2.dilate(cv2.Canny(small, *EDGE), np.ones((3, 3), np.uint8))
     outlines, tree = cv2.findContours(255 - edges, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -56,7 +57,7 @@ def _largest(small: Gray) -> Mask | None:
         if is_outer and _is_straight(outline, small.shape):
             paper = np.zeros_like(small)  # without its holes, which are what is written
             cv2.drawContours(paper, outlines, index, 1, cv2.FILLED, hierarchy=tree, maxLevel=1)
-            sheets.append(_fill(outline, paper, small))
+            sheets.append(_fill(outline, paper, small, contrast))
     return max((sheet for sheet in sheets if sheet is not None), key=np.count_nonzero, default=None)
 
 
@@ -74,23 +75,22 @@ def _is_straight(outline: Points, shape: tuple[int, ...]) -> bool:
     return len(sides) <= SHARP or whole >= OBLONG * np.prod(cv2.minAreaRect(hull)[1])
 
 
-def _fill(outline: Points, paper: Mask, small: Gray) -> Mask | None:
+def _fill(outline: Points, paper: Mask, small: Gray, contrast: int) -> Mask | None:
     """Mark all within a sheet's outline, if its paper is most of it, and something is written on it."""
     filled = cv2.drawContours(np.zeros_like(small), [outline], -1, 1, cv2.FILLED)
     if np.count_nonzero(paper) < BLANK * np.count_nonzero(filled):
         return None
     inner = cv2.erode(filled, np.ones((2 * BORDER + 1,) * 2, np.uint8))
-    return inner if _is_written_on(inner, paper, small) else None
+    return inner if _is_written_on(inner, paper, small, contrast) else None
 
 
-def _is_written_on(sheet: Mask, paper: Mask, small: Gray) -> bool:
+def _is_written_on(sheet: Mask, paper: Mask, small: Gray, contrast: int) -> bool:
     written = sheet & ~paper
     _, _, width, height = cv2.boundingRect(written)
     _, _, *sides = cv2.boundingRect(sheet)
     if max(width, height) <= WRITTEN * max(sides):
         return False
-    contrast = np.abs(small[written > 0] - np.median(small[paper > 0])).max()
-    return bool(contrast > STRONG * (int(small.max()) - int(small.min())))
+    return bool(np.abs(small[written > 0] - np.median(small[paper > 0])).max() > STRONG * contrast)
 
 
 def _cut(picture: Gray, small: Gray, sheet: Mask) -> Gray:
