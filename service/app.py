@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from service import models
 from service.errors import ServiceError
 from service.predictor import Predictor
-from service.routes import Failure, explain, json_response, operations, page, predict
+from service.routes import Failure, explain, json_response, operations, page, predict, report
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["predictor"] = Predictor(models.load(settings), settings)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, operations):
+    for module in (page, predict, explain, report, operations):
         app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)

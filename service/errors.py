@@ -33,6 +33,13 @@ class WorkerLost(ServiceError):
     code = "worker_lost"
 
 
+class NoReport(ServiceError):
+    """The version that is served came without a report."""
+
+    status = 404
+    code = "not_found"
+
+
 class MalformedRequest(ServiceError):
     """The request is not put together as it should be."""
 

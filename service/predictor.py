@@ -27,6 +27,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
     digit: int
     confidence: float
+    uncertain: bool  # the confidence is below the version's threshold
     probabilities: list[float]
     model: ModelName
 
@@ -75,11 +76,7 @@ class Predictor:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""
         if not vectors:
             return []
-        name = self.model_name
-        return [
-            Prediction(int(row.argmax()), float(row.max()), row.tolist(), name)
-            for row in self.model.predict(np.stack(vectors))
-        ]
+        return [self._judge(row) for row in self.model.predict(np.stack(vectors))]
 
     def explain(self, digit: NDArray[np.uint8]) -> Explanation:
         """Predict a digit uint8 (28, 28), and tell what in it mattered."""
@@ -91,3 +88,9 @@ class Predictor:
             importance=mattered.tolist(),
             overlay=pictures.data_url(pictures.overlay(digit, mattered)),
         )
+
+    def _judge(self, row: NDArray[np.float32]) -> Prediction:
+        """Tell which digit probabilities float32 (10,) speak for, and whether the model is sure enough of it."""
+        confidence = float(row.max())
+        uncertain = confidence < self.model.threshold
+        return Prediction(int(row.argmax()), confidence, uncertain, row.tolist(), self.model_name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Form = Literal["table", "csv", "jsonl"]
 
-COLUMNS = ["file", "digit", "confidence", *(f"p{digit}" for digit in range(10)), "error", "code"]
+COLUMNS = ["file", "digit", "confidence", "uncertain", *(f"p{digit}" for digit in range(10)), "error", "code"]
 
 
 def write(form: Form, files: Sequence[str], outcomes: Iterable["Outcome"]) -> bool:
@@ -32,7 +32,7 @@ def write(form: Form, files: Sequence[str], outcomes: Iterable["Outcome"]) -> bo
 
 
 def _column_width(files: Sequence[str]) -> int:
-    room = shutil.get_terminal_size().columns - len("  digit  confidence")
+    room = shutil.get_terminal_size().columns - len("  digit  confidence  uncertain")
     return max(len("file"), min(room, max(map(len, files))))
 
 
@@ -51,13 +51,15 @@ def _table_line(name: str, outcome: "Outcome", width: int) -> str:
     name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
     if isinstance(outcome, ServiceError):
         return f"{name:{width}}  {outcome}"
-    return f"{name:{width}}  {outcome.digit:5}  {outcome.confidence:10.2%}"
+    mark = "  uncertain" if outcome.uncertain else ""
+    return f"{name:{width}}  {outcome.digit:5}  {outcome.confidence:10.2%}{mark}"
 
 
 def _cells(name: str, outcome: "Outcome") -> list[object]:
     if isinstance(outcome, ServiceError):
-        return [name, *[""] * 12, outcome, outcome.code]
-    return [name, outcome.digit, outcome.confidence, *outcome.probabilities, "", ""]
+        return [name, *[""] * 13, outcome, outcome.code]
+    uncertain = "true" if outcome.uncertain else "false"  # as in JSON, where Python has a capital
+    return [name, outcome.digit, outcome.confidence, uncertain, *outcome.probabilities, "", ""]
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.models import CARD, REPORT
 from service.settings import DEFAULT_MODELS
 from training import data
 
@@ -40,6 +42,18 @@ def multipart(*files: tuple[str, bytes], field: str = "image") -> tuple[bytes, d
         for name, content in files
     ]
     return b"".join(parts) + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
+
+
+def copy_version(shipped: Path, models: Path, report: str = "", **card: Any) -> Path:
+    """Copy the shipped version, as the ninth under `models`, with this report and this in its card beside checksums."""
+    version = Path(shutil.copytree(shipped, models / "mnist" / "9", ignore=shutil.ignore_patterns("report")))
+    checksums = json.loads((version / CARD).read_text())["files"]
+    files = {name: checksum for name, checksum in checksums.items() if (version / name).exists()}
+    (version / CARD).write_text(json.dumps({"files": files, **card}))
+    if report:
+        (version / REPORT).parent.mkdir()
+        (version / REPORT).write_text(report, encoding="utf-8")
+    return version
 
 
 @dataclass

@@ -11,12 +11,14 @@ const percent = new Intl.NumberFormat("en", {
 });
 
 /** @param {Explanation} explanation */
-export function showAnswer({ digit, confidence, probabilities, seen, overlay }) {
-  show("answer", String(digit), percent.format(confidence));
+export function showAnswer({ digit, confidence, uncertain, probabilities, seen, overlay }) {
+  const share = percent.format(confidence);
+  const words = uncertain ? [`${share}, not sure:`, "maybe another digit, or none"] : [share];
+  show("answer", String(digit), ...words);
   showBars(probabilities, digit);
   showPicture("seen", seen);
   showPicture("overlay", overlay);
-  announce(`${digit}, ${percent.format(confidence)}`);
+  announce(`${digit}, ${words.join(" ")}`);
 }
 
 /** @param {string} sentence */
@@ -45,11 +47,12 @@ export function announce(text) {
   element("announcement").textContent = text;
 }
 
-function show(state, digit, confidence) {
+function show(state, digit, confidence, doubt = "") {
   section.dataset.state = state;
   section.removeAttribute("aria-busy");
   element("digit").textContent = digit;
   element("confidence").textContent = confidence;
+  element("doubt").textContent = doubt;
   element("message").textContent = "";
 }
 

@@ -5,6 +5,7 @@
  * @typedef {object} Explanation  The answer of POST /explain.
  * @property {number} digit
  * @property {number} confidence
+ * @property {boolean} uncertain
  * @property {number[]} probabilities
  * @property {string} seen
  * @property {string} overlay

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, SEVEN, Server, serving
+from tests.conftest import ROOT, SEVEN, Server, copy_version, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -21,6 +21,12 @@ pytest.importorskip("playwright", reason="The page's tests need Playwright: pip 
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
 
 CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
+
+REPORT = f"""
+    <!doctype html><meta charset="utf-8"><title>Report</title><style>h1 {{ color: rgb(1, 2, 3) }}</style>
+    <h1 style="margin: 4px">How well it reads</h1>
+    <img src="data:image/png;base64,{base64.b64encode(SEVEN.read_bytes()).decode()}" alt="7">
+"""
 
 # Makes a File of base64 text in the page, as an event of dropping or pasting holds it.
 TRANSFER = """
@@ -45,6 +51,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def unsure_server(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that has a report, and is sure of nothing."""
+    models = tmp_path_factory.mktemp("models")
+    copy_version(shipped, models, REPORT, calibration={"threshold": 1})
+    with serving("--workers", "1", "--models", str(models)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -157,10 +172,34 @@ def test_drawing_with_the_mouse(page: Page) -> None:
     expect_answer(page)
     share = text(page, "#confidence")
     assert re.fullmatch(r"\d+\.\d%", share)
+    assert text(page, "#doubt") == ""
     assert text(page, "#announcement") == f"7, {share}"
     assert text(page, "tr.first") == f"7{share}"
     for picture, width in (("#seen", 28), ("#overlay", 280)):
         assert page.locator(picture).evaluate("image => image.decode().then(() => image.naturalWidth)") == width
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1120, "light")])
+def test_an_uncertain_answer_says_so_in_words(browser: Browser, unsure_server: Server, width: int, scheme: str) -> None:
+    for page in opened(browser, unsure_server, viewport={"width": width, "height": 900}, color_scheme=scheme):
+        draw_seven(page)
+        expect_answer(page)
+        assert re.fullmatch(r"\d+\.\d%, not sure:", text(page, "#confidence"))
+        assert text(page, "#doubt") == "maybe another digit, or none"
+        assert page.locator("#doubt").is_visible()
+        assert text(page, "#announcement") == f"7, {text(page, '#confidence')} {text(page, '#doubt')}"
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("button", name="Clear").click()
+        expect_no_answer(page)
+        assert text(page, "#doubt") == ""
+
+
+def test_the_report_is_shown_with_its_styles_and_pictures(browser: Browser, unsure_server: Server) -> None:
+    for page in opened(browser, unsure_server):
+        page.get_by_role("link", name="how well it reads").click()
+        expect(page.locator("h1")).to_have_css("color", "rgb(1, 2, 3)")
+        expect(page.locator("h1")).to_have_css("margin", "4px")
+        assert page.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 28
 
 
 def test_bars_are_as_long_as_the_probabilities(page: Page, server: Server) -> None:

@@ -20,7 +20,7 @@ import pytest
 from service import files, models
 from service.predictor import Predictor
 from service.settings import Settings
-from tests.conftest import ROOT, SEVEN, clean_environment, png
+from tests.conftest import ROOT, SEVEN, clean_environment, copy_version, png
 from training import data
 
 COUNT = 600  # several chunks for each worker, and lines for more than a pipe holds
@@ -122,8 +122,9 @@ def test_the_number_of_workers_changes_nothing(folder: Path) -> None:
 
 def test_jsonl_has_the_items_of_a_batch_and_their_files() -> None:
     seven, readme = read_jsonl(run("predict", "--format", "jsonl", SEVEN, "README.md"))
-    assert list(seven) == ["file", "digit", "confidence", "probabilities", "model"]
+    assert list(seven) == ["file", "digit", "confidence", "uncertain", "probabilities", "model"]
     assert (seven["file"], seven["digit"], len(seven["probabilities"])) == (str(SEVEN), 7, 10)
+    assert seven["uncertain"] is False
     assert seven["model"] == {"name": "mnist", "version": "2"}
     assert list(readme) == ["file", "error", "code"]
     assert (readme["file"], readme["code"]) == ("README.md", "unreadable_image")
@@ -225,6 +226,14 @@ def test_a_model_that_cannot_be_loaded_is_told_once(folder: Path, shipped: Path,
     assert (result.returncode, result.stdout) == (1, b"")
     assert result.stderr.startswith(b"Error: TensorFlow finds no signature serving_default in ")
     assert b"Traceback" not in result.stderr
+
+
+def test_a_wrong_threshold_is_told_once(shipped: Path, tmp_path: Path) -> None:
+    copy_version(shipped, tmp_path, calibration={"threshold": 72})
+    result = run("--models", tmp_path, "predict", SEVEN)
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.startswith(b"Error: The model card ")
+    assert result.stderr.endswith(b" is wrong: Expected `float` <= 1.0 - at `$.calibration.threshold`.\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--format", "xml", SEVEN), ("--prepare", "maybe", SEVEN)])

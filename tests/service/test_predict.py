@@ -33,7 +33,8 @@ def test_every_mnist_image_is_read_as_the_model_card_says(server: Server, mnist:
 def test_answer_has_the_form_of_the_contract(server: Server, seven: bytes) -> None:
     status, answer = server.post(seven)
     assert status == 200
-    assert answer["digit"] == 7
+    assert list(answer) == ["digit", "confidence", "uncertain", "probabilities", "model"]
+    assert (answer["digit"], answer["uncertain"]) == (7, False)
     assert answer["confidence"] == answer["probabilities"][7] > 0.999
     assert len(answer["probabilities"]) == 10
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
