@@ -3,16 +3,18 @@
 TensorFlow takes seconds to import, so what needs it is imported where it is used.
 """
 
+import os
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from service.errors import ModelError
+from service.errors import ModelError, ServiceError
+from service.models import NAME, REPORT
 from service.settings import DEFAULT_MODELS, Settings
 from training import data
+from training.data import HELD_OUT
 from training.errors import TrainingError
 
 SOURCE = click.option(
@@ -21,45 +23,86 @@ SOURCE = click.option(
 )  # fmt: skip
 
 
+MODELS = click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True,
+    envvar="MNIST_MODELS", help="Folder of models; versions are in its folder mnist. [MNIST_MODELS]",
+)  # fmt: skip
+EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), default=50, show_default=True,
+    help="Uploads of each condition that a version is evaluated on.",
+)  # fmt: skip
+
+
 @click.group(invoke_without_command=True)
-@click.option("--recipe", type=click.Choice(["dense", "convnet"]), default="dense", show_default=True,
+@click.option("--recipe", type=click.Choice(["convnet", "dense"]), default="convnet", show_default=True,
               help="The network.")  # fmt: skip
-@click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True, envvar="MNIST_MODELS",
-              help="Folder of models: the next version is written to its folder mnist. [MNIST_MODELS]")  # fmt: skip
+@MODELS
 @SOURCE
+@click.option("--extra", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Pictures of digits to mix in, in folders 0 to 9.")  # fmt: skip
+@click.option("--extra-weight", type=click.IntRange(1, 1000), default=10, show_default=True,
+              help="How often each of them is shown in an epoch.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="Of the weights and the order of the images.")  # fmt: skip
+              help="Of the weights and of all that is random.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]),
               help="[default: the recipe's]")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: the optimizer's]")
+@click.option("--held-out", type=click.IntRange(0),
+              help="Training images kept for calibration. [default: the recipe's]")  # fmt: skip
+@click.option("--uploads", type=click.IntRange(0, HELD_OUT),
+              help="Uploads of each condition to fit to beside the images. [default: the recipe's]")  # fmt: skip
+@click.option("--outliers", type=click.IntRange(0, 1000),
+              help="Pictures that are no digits in each batch. [default: the recipe's]")  # fmt: skip
+@EVALUATE_ON
+@click.option("--resume", is_flag=True, help="Go on with the same command where it was interrupted.")
+@click.option("--force", is_flag=True, help="Put the version in place even if it is worse than the highest there.")
+@click.option("--tensorboard", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="Write logs for TensorBoard.")  # fmt: skip
 @click.pass_context
-def main(context: click.Context, /, recipe: str, models: Path, source: str | None, seed: int, **overrides: Any) -> None:
-    """Fit a network on MNIST and export it as the next version of the model."""
+def main(
+    context: click.Context, /, epochs: int | None, batch_size: int | None, optimizer: str | None,
+    learning_rate: float | None, held_out: int | None, uploads: int | None, outliers: int | None, **options: Any,
+) -> None:  # fmt: skip
+    """Fit a network on MNIST and put it in place as the next version of the model.
+
+    It is calibrated and evaluated, with a report. One that is worse than the highest version there stays a candidate;
+    the exit code is 3 then.
+    """
     if context.invoked_subcommand is None:
-        train(recipe, models, source, seed, overrides)
+        from training.train import Run, train
+
+        overrides = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": optimizer,
+            "learning_rate": learning_rate,
+            "held_out": held_out,
+            "uploads": uploads,
+            "outliers": outliers,
+        }
+        given = {name: value for name, value in overrides.items() if value is not None}
+        train(Run(overrides=given, **options))
 
 
-def train(name: str, models: Path, source: str | None, seed: int, overrides: dict[str, Any]) -> None:
-    """Fit the recipe, with the settings that override its own, and export the result."""
+@main.command("evaluate")
+@click.argument("version")
+@MODELS
+@SOURCE
+@EVALUATE_ON
+def evaluate(version: str, models: Path, source: str | None, evaluate_on: int) -> None:
+    """Evaluate VERSION, a number or a folder, and write its report, assets.extra/report/index.html in it."""
     dataset = data.load(source)
-    from training.export import export
-    from training.fit import fit
-    from training.recipes import RECIPES
+    from training import cards
+    from training.train import assess, make_uploads
 
-    recipe = replace(RECIPES[name], **{key: value for key, value in overrides.items() if value is not None})
-    settings = {key: value for key, value in asdict(recipe).items() if key != "build"}
-    model, history = fit(recipe, dataset, seed)
-    card = {
-        "recipe": name,
-        "settings": settings,
-        "seed": seed,
-        "data": dataset.checksums(),
-        "history": history,
-    }
-    version, metrics = export(model, models, dataset, card)
-    click.echo(f"Version {version.name} is in {version}: test accuracy {metrics['test_accuracy']:.4f}.")
+    folder = models / NAME / version if version.isdecimal() else Path(version)
+    if not (folder / "saved_model.pb").exists():
+        raise ModelError(f"There is no version in {folder}.")
+    card = cards.read(folder)
+    metrics = assess(folder, card, dataset, make_uploads(dataset, evaluate_on)).metrics()
+    for name, value in metrics.items():
+        click.echo(f"{name:33} {value:.5g}")
+    click.echo(f"The report is {folder / REPORT}.")
 
 
 @main.command("data")
@@ -78,7 +121,7 @@ def show_data(source: str | None, samples: Path) -> None:
 @click.option("--models", type=click.Path(path_type=Path), default=DEFAULT_MODELS, envvar="MNIST_MODELS",
               help="Folder of models: its highest version reads.  [default: that of the service]")  # fmt: skip
 @SOURCE
-@click.option("--images", type=click.IntRange(1, 10_000), default=100, show_default=True,
+@click.option("--images", type=click.IntRange(1, HELD_OUT), default=100, show_default=True,
               help="Uploads of each condition, of the training images that convnet holds out.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="Of light, paper, pens, places and noise.")  # fmt: skip
@@ -89,15 +132,14 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     dataset = data.load(source)
     from service.models import load
     from training import preparation
-    from training.recipes import HELD_OUT
     from training.uploads import make
 
-    held_out = dataset.x_train[-HELD_OUT:], dataset.y_train[-HELD_OUT:]
-    images = min(images, len(held_out[0]))
+    held_out = dataset.train[-HELD_OUT:]
     if sheet:
-        preparation.draw_sheet(make(*held_out, min(images, 3), seed), sheet)
+        preparation.draw_sheet(make(held_out, min(images, 3), seed), sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
-    rows = list(preparation.accuracies(make(*held_out, images, seed), load(Settings(models=models))))
+    uploads = preparation.prepare(held_out, images, seed)
+    rows = list(preparation.accuracies(uploads, load(Settings(models=models))))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:
@@ -106,13 +148,14 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
 
 def run() -> None:
     """Run the command line; what goes wrong becomes one sentence and an exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's errors, not its remarks
     try:
         main(prog_name="python -m training")
     except TrainingError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except (ModelError, OSError) as error:
-        click.echo(f"Error: {error}.", err=True)
+    except (ServiceError, OSError) as error:
+        click.echo(f"Error: {str(error).rstrip('.')}.", err=True)
         sys.exit(1)
 
 

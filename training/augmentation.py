@@ -1,12 +1,10 @@
 """MNIST's images as other hands would have written them, and other pens."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.digits import SIDE, scale
+from service.digits import SIDE
 
 # Ranges seen to keep every digit what it is: a nine turned further is a six, an eight squeezed further a one.
 TURN = np.radians(12)
@@ -14,18 +12,6 @@ SLANT = 0.25
 SIZE = (0.85, 1.12)
 SHIFT = 1.5  # pixels
 BEND = 1.2  # pixels; of a 5x5 grid of points, after Simard, Steinkraus and Platt 2003
-
-
-def batches(
-    images: NDArray[np.uint8], labels: NDArray[np.uint8], size: int, seed: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    """Give batches of augmented vectors float32 (size, 784) and their labels, endlessly, in a new order each time."""
-    rng = np.random.default_rng(seed)
-    while True:
-        order = rng.permutation(len(images))
-        for start in range(0, len(order) - size + 1, size):
-            chosen = order[start : start + size]
-            yield scale(np.stack([augment(image, rng) for image in images[chosen]])), labels[chosen]
 
 
 def augment(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

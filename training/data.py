@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.errors import DataError
 
+HELD_OUT = 5_000  # of the training images, the last ones, for every choice there is to make
 BUNDLED = Path(__file__).parent / "mnist.npz"
 
 # SHA-256 of each array's bytes in C order, as the four files of origin hold them.
@@ -33,6 +34,31 @@ IDX_UNSIGNED_BYTE = 0x08
 
 
 @dataclass(frozen=True)
+class Digits:
+    """Images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __add__(self, other: "Digits") -> "Digits":
+        return Digits(np.concatenate([self.images, other.images]), np.concatenate([self.labels, other.labels]))
+
+    def __getitem__(self, part: slice) -> "Digits":
+        return Digits(self.images[part], self.labels[part])
+
+    def checksums(self) -> dict[str, str]:
+        """Give the SHA-256 of the images' bytes and the labels'."""
+        return _checksums(asdict(self))
+
+    def repeated(self, times: int) -> "Digits":
+        """Give each of them so many times."""
+        return Digits(np.repeat(self.images, times, axis=0), np.repeat(self.labels, times))
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9."""
 
@@ -45,9 +71,35 @@ class Dataset:
         """Give the four arrays by their names."""
         return asdict(self)
 
+    @property
+    def train(self) -> Digits:
+        """The training images."""
+        return Digits(self.x_train, self.y_train)
+
+    @property
+    def test(self) -> Digits:
+        """The test images."""
+        return Digits(self.x_test, self.y_test)
+
+    def split(self, held_out: int) -> tuple[Digits, Digits]:
+        """Split the training images into those to fit to and the last ones, which are held out.
+
+        Raises:
+            DataError: that leaves none to fit to.
+
+        """
+        count = len(self.x_train) - held_out
+        if count < 1:
+            raise DataError(f"{len(self.x_train)} training images are too few: {held_out} are held out.")
+        return self.train[:count], self.train[count:]
+
     def checksums(self) -> dict[str, str]:
         """Give the SHA-256 of each array's bytes, by its name."""
-        return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in self.arrays().items()}
+        return _checksums(self.arrays())
+
+
+def _checksums(arrays: dict[str, NDArray[np.uint8]]) -> dict[str, str]:
+    return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
 
 
 def load(source: str | None = None) -> Dataset:

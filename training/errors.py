@@ -15,3 +15,15 @@ class DataError(TrainingError):
 
 class ExportError(TrainingError):
     """The compilation for LiteRT does not compute what the SavedModel computes."""
+
+
+class NotBetter(TrainingError):
+    """The new version is worse than the highest one there, and stays a candidate."""
+
+    exit_code = 3
+
+
+class Interrupted(TrainingError):
+    """Someone pressed Ctrl-C."""
+
+    exit_code = 130

@@ -1,53 +1,54 @@
-"""A fitted model as the next version: a SavedModel, its compilation for LiteRT and its model card."""
+"""A fitted model as a version: a SavedModel and its compilation for LiteRT, put in place whole or not at all."""
 
 import errno
 import itertools
-import json
 import os
-import platform
 import tempfile
-from importlib.metadata import version as installed_version
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.digits import SIDE, scale
-from service.models import CARD, NAME, sha256, versions
+from service.digits import SIDE
 from service.runtimes import COMPILATION, SIGNATURE, LiteRT, TensorFlow
-from training.data import Dataset
 from training.errors import ExportError
-from training.evaluate import accuracy, negative_log_likelihood
 
 TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
 
 
-def export(model: keras.Model, models: Path, dataset: Dataset, card: dict[str, Any]) -> tuple[Path, dict[str, float]]:
-    """Write a model as the next version under `models`, and give the version's folder and its metrics.
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """Give the path of a version to be, in a hidden folder within `folder`, which is made where it is missing.
+
+    What is not published from it is deleted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as hidden:
+        yield Path(hidden) / "version"
+
+
+def write_version(model: keras.Model, version: Path, images: NDArray[np.float32]) -> None:
+    """Write a model's SavedModel and its compilation, and see that they agree on images float32 (n, 784).
 
     Args:
         model: takes float32 (n, 784), gives the probabilities float32 (n, 10).
-        models: the folder of models, made where it is missing.
-        dataset: its test images compare the runtimes and give the metrics.
-        card: how the model was made; metrics, libraries and checksums are added.
+        version: the folder to write.
+        images: the test images.
 
     Raises:
-        ExportError: LiteRT's probabilities of a test image differ from the SavedModel's by over 1e-5.
+        ExportError: the runtimes' probabilities of an image differ by over 1e-5, or a file can't be written.
 
     """
-    folder = models / NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as staging:
-        version = Path(staging) / "version"
+    try:
         write_saved_model(model, version)
         compile_for_litert(version)
-        probabilities = compare_runtimes(version, scale(dataset.x_test))
-        metrics = _measure(probabilities, dataset)
-        write_card(version, {**card, "metrics": metrics})
-        return publish(version, folder), metrics
+    except tf.errors.OpError as error:
+        raise ExportError(f"{version} can't be written: {error.message}.") from error
+    compare_runtimes(version, images)
 
 
 def write_saved_model(model: keras.Model, folder: Path) -> None:
@@ -69,35 +70,18 @@ def compile_for_litert(version: Path) -> None:
     compilation.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(version)).convert())
 
 
-def compare_runtimes(version: Path, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compare the runtimes over images float32 (n, 784), and give LiteRT's probabilities, float32 (n, 10).
+def compare_runtimes(version: Path, images: NDArray[np.float32]) -> None:
+    """Compare the runtimes over images float32 (n, 784).
 
     Raises:
         ExportError: they differ by over 1e-5 somewhere, or are not all numbers.
 
     """
-    probabilities = LiteRT(version).predict(images)
-    difference = np.abs(probabilities - TensorFlow(version).predict(images)).max()
+    difference = np.abs(LiteRT(version).predict(images) - TensorFlow(version).predict(images)).max()
     if not difference <= TOLERANCE:  # so that NaN is refused too
         raise ExportError(
             f"LiteRT's probabilities differ from the SavedModel's by up to {difference:.1e}, over {TOLERANCE}."
         )
-    return probabilities
-
-
-def write_card(version: Path, card: dict[str, Any]) -> None:
-    """Write a version's model card, with the libraries in use and the SHA-256 of every other file of the version."""
-    libraries = {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "ai-edge-litert": installed_version("ai-edge-litert"),
-        "numpy": np.__version__,
-    }
-    files = sorted(path for path in version.rglob("*") if path.is_file())
-    checksums = {path.relative_to(version).as_posix(): sha256(path) for path in files}
-    text = json.dumps({**card, "libraries": libraries, "files": checksums}, indent=2)
-    (version / CARD).write_text(text + "\n")
 
 
 def publish(version: Path, folder: Path) -> Path:
@@ -105,9 +89,10 @@ def publish(version: Path, folder: Path) -> Path:
 
     It is flushed to the disk before and renamed in one step, so that a reader sees all of it or nothing.
     """
+    folder.mkdir(exist_ok=True)
     for path in (version, *version.rglob("*")):
         _flush(path)
-    highest = max((int(path.name) for path in versions(folder.parent)), default=0)
+    highest = max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
     for number in itertools.count(highest + 1):
         try:
             target = version.rename(folder / str(number))
@@ -117,14 +102,6 @@ def publish(version: Path, folder: Path) -> Path:
                 raise  # else someone was faster with this number
     _flush(folder)
     return target
-
-
-def _measure(probabilities: NDArray[np.float32], dataset: Dataset) -> dict[str, float]:
-    return {
-        "test_images": len(dataset.y_test),
-        "test_accuracy": accuracy(probabilities, dataset.y_test),
-        "test_negative_log_likelihood": negative_log_likelihood(probabilities, dataset.y_test),
-    }
 
 
 def _flush(path: Path) -> None:

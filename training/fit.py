@@ -1,53 +1,66 @@
-"""Fits a recipe's network to the training images."""
+"""Fits a recipe's network to digits."""
 
-from typing import Any
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from service.digits import scale
-from training.augmentation import batches
-from training.data import Dataset
-from training.errors import DataError
+from training import batches
+from training.checkpoint import Checkpoint
+from training.data import Digits
 from training.recipes import Recipe
 
+History = dict[str, list[float]]
 
-def fit(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[keras.Model, dict[str, list[float]]]:
-    """Fit a network, and give it with its loss and accuracy by epoch.
 
-    The same seed gives the same weights, bit for bit, on the same machine.
+def fit(
+    recipe: Recipe,
+    digits: Digits,
+    seed: int,
+    held_out: Digits | None = None,
+    checkpoint: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[keras.Model, History]:
+    """Fit a network, and give it with its loss and accuracy by epoch; on held-out digits too, if there are any.
 
-    Raises:
-        DataError: there are fewer training images than are held out and in a batch.
-
+    The same seed gives the same weights, bit for bit, on the same machine. Where there is a checkpoint in the file of
+    that name, the fit goes on from it, and ends with those weights too.
     """
     keras.utils.set_random_seed(seed)
-    count = len(dataset.x_train) - recipe.held_out
-    if count < recipe.batch_size:
-        raise DataError(
-            f"{len(dataset.x_train)} training images are too few: {recipe.held_out} are held out,"
-            f" and {recipe.batch_size} are in a batch."
-        )
-    model = recipe.compile(count)
-    validation = (scale(dataset.x_train[count:]), dataset.y_train[count:]) if recipe.held_out else None
-    images, labels = dataset.x_train[:count], dataset.y_train[:count]
-    if recipe.augmented:
-        history = model.fit(
-            _augmented(images, labels, recipe.batch_size, seed),
-            epochs=recipe.epochs, steps_per_epoch=count // recipe.batch_size, validation_data=validation,
-        )  # fmt: skip
-    else:
-        history = model.fit(
-            scale(images), labels, epochs=recipe.epochs, batch_size=recipe.batch_size, validation_data=validation
-        )
-    return model, history.history
+    model = recipe.compile(len(digits))
+    progress = Checkpoint(checkpoint)
+    done = progress.restore(model)
+    model.fit(
+        _dataset(recipe, digits, seed, done),
+        initial_epoch=done, epochs=recipe.epochs, steps_per_epoch=recipe.steps(len(digits)),
+        validation_data=(scale(held_out.images), held_out.labels) if held_out else None,
+        callbacks=[progress, *callbacks],
+    )  # fmt: skip
+    return model, progress.history
 
 
-def _augmented(images: NDArray[np.uint8], labels: NDArray[np.uint8], size: int, seed: int) -> Any:
-    """Make batches beside the fit, in a thread of TensorFlow's."""
-    signature = (tf.TensorSpec((size, 784), tf.float32), tf.TensorSpec((size,), tf.uint8))
+def _dataset(recipe: Recipe, digits: Digits, seed: int, first_epoch: int) -> tf.data.Dataset:
+    """Make the batches of all epochs from the first to do, beside the fit, in a thread of TensorFlow's."""
+
+    def batches_of(epoch: int) -> Iterator[batches.Batch]:
+        rng = np.random.default_rng((seed, epoch))  # so that an epoch is the same after an interruption
+        if recipe.augmented:
+            return batches.augmented_epoch(digits, recipe.batch_size, recipe.outliers, rng)
+        return batches.epoch(digits, recipe.batch_size, rng)
+
     return tf.data.Dataset.from_generator(
-        lambda: batches(images, labels, size, seed), output_signature=signature
+        lambda: chain.from_iterable(map(batches_of, range(first_epoch, recipe.epochs))),
+        output_signature=(tf.TensorSpec((None, 784), tf.float32), tf.TensorSpec((None,), tf.uint8)),
     ).prefetch(8)
+
+
+def describe_devices() -> str:
+    """Name what TensorFlow computes on: the graphics processors that it finds, or else the cores."""
+    found = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
+    return ", ".join(names) or f"{os.cpu_count()} cores, without a graphics processor"

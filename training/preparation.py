@@ -1,9 +1,13 @@
-"""How well uploads are read, by condition: prepared by plain resizing, and by the service."""
+"""Uploads as the service prepares them: what training fits to, and what shows how well they are read."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,22 +17,51 @@ from service.errors import NoDigit
 from service.images import decode
 from service.models import Model
 from service.settings import Settings
-from training.evaluate import accuracy
-from training.uploads import CONDITIONS, Upload
+from training.data import Digits
+from training.uploads import Task, Upload, draw, tasks
 
 Gray = NDArray[np.uint8]
 
 
-def accuracies(uploads: Iterable[Upload], model: Model) -> Iterator[tuple[str, float, float]]:
-    """Give every condition, and the part of its uploads read right, resized plainly and prepared by the service."""
-    of_condition: dict[str, list[tuple[int, Gray, Gray]]] = {condition: [] for condition in CONDITIONS}
-    for upload in uploads:
+@dataclass(frozen=True)
+class Prepared:
+    """Uploads made digits by the service, those that plain resizing makes, uint8 (n, 28, 28), and their conditions."""
+
+    digits: Digits
+    resized: Gray
+    conditions: list[str]
+
+
+def prepare(originals: Digits, count: int, seed: int) -> Prepared:
+    """Make `count` uploads of each condition of digits, or one of each digit if these are fewer, on all cores.
+
+    The same seed gives the same digits, on any number of cores. An upload that nothing is found in is a blank digit.
+    """
+    # Not forked: TensorFlow's threads wouldn't live on in the children.
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        rows = [row for rows in pool.map(_prepare_all, tasks(originals, count, seed)) for row in rows]
+    conditions, labels, prepared, resized = zip(*rows, strict=True)
+    return Prepared(Digits(np.stack(prepared), np.array(labels, np.uint8)), np.stack(resized), list(conditions))
+
+
+def _prepare_all(task: Task) -> list[tuple[str, int, Gray, Gray]]:
+    rows = []
+    for upload in draw(task):
         picture = _decode(upload)
-        of_condition[upload.condition].append((upload.label, resize(picture), _prepare(picture)))
-    for condition, rows in of_condition.items():
-        labels, plain, prepared = (np.array(column) for column in zip(*rows, strict=True))
-        read = [accuracy(model.predict(digits.scale(batch)), labels) for batch in (plain, prepared)]
-        yield condition, read[0], read[1]
+        rows.append((upload.condition, upload.label, _prepare(picture), resize(picture)))
+    return rows
+
+
+def accuracies(uploads: Prepared, model: Model) -> Iterator[tuple[str, float, float]]:
+    """Give every condition, and the part of its uploads read right, resized plainly and prepared by the service."""
+    right = [
+        model.predict(digits.scale(images)).argmax(axis=1) == uploads.digits.labels
+        for images in (uploads.resized, uploads.digits.images)
+    ]
+    conditions = np.array(uploads.conditions)
+    for condition in dict.fromkeys(uploads.conditions):
+        plain, prepared = (float(row[conditions == condition].mean()) for row in right)
+        yield condition, plain, prepared
 
 
 def resize(picture: Gray) -> Gray:

@@ -1,12 +1,14 @@
 """The networks that can be trained, each with how it is compiled and fitted."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 from keras import layers
 
-HELD_OUT = 10_000  # of the training images, the last ones, kept for every choice there is to make
+from training.batches import NO_DIGIT
+from training.data import HELD_OUT
 
 OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
     "sgd": keras.optimizers.SGD,
@@ -29,24 +31,31 @@ class Recipe:
     learning_rate: float | None = None  # None: the optimizer's own default
     augmented: bool = False  # fitted to ever new variations, the learning rate rising to its value and falling to 0
     held_out: int = 0  # of the training images, kept for validation
+    uploads: int = 0  # of each condition, made of the others and fitted to beside them
+    outliers: int = 0  # pictures in each batch that are no digits: the eleventh answer
 
     def compile(self, images: int) -> keras.Model:
         """Build the network, with fresh weights, ready to be fitted to so many images."""
         rate = {} if self.learning_rate is None else {"learning_rate": self._schedule(images)}
-        model = self.build()
+        model, steps = self.build(), self.steps(images)
         model.compile(
             optimizer=OPTIMIZERS[self.optimizer](**rate),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
-            # Several steps between two returns to Python: the same weights, in about 0.6 of the time.
-            steps_per_execution=7,
+            # Several steps between two returns to Python: the same weights, in about 0.6 of the time. As many as divide
+            # those of an epoch, since Keras would go on into the next.
+            steps_per_execution=max(count for count in range(1, 17) if steps % count == 0),
         )
         return model
+
+    def steps(self, images: int) -> int:
+        """Count the batches of an epoch."""
+        return math.ceil(images / self.batch_size)
 
     def _schedule(self, images: int) -> object:
         if not self.augmented:
             return self.learning_rate
-        steps = images // self.batch_size * self.epochs
+        steps = self.steps(images) * self.epochs
         warm_up = steps // 20
         return keras.optimizers.schedules.CosineDecay(
             0.0, steps - warm_up, warmup_target=self.learning_rate, warmup_steps=warm_up
@@ -69,13 +78,12 @@ def build_convnet() -> keras.Model:
             layers.Reshape((28, 28, 1)),
             *_convolution(16, 5, strides=2),
             *_convolution(32, 3),
-            *_convolution(64, 3, strides=2),
+            *_convolution(48, 3, strides=2),
             *_convolution(64, 3),
+            *_convolution(96, 3, strides=2),
             layers.Flatten(),
-            layers.Dropout(0.3),
-            layers.Dense(64, activation="relu"),
-            layers.Dropout(0.3),
-            layers.Dense(10, activation="softmax"),
+            layers.Dropout(0.2),
+            layers.Dense(NO_DIGIT + 1, activation="softmax"),
         ],
         name="convnet",
     )
@@ -97,5 +105,7 @@ RECIPES = {
         learning_rate=0.003,
         augmented=True,
         held_out=HELD_OUT,
+        uploads=100,
+        outliers=3,
     ),
 }

@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.data import Digits
 from training.pages import (
     BLACK,
     BLUE,
@@ -47,15 +48,36 @@ class Upload:
     data: bytes
 
 
-def make(images: NDArray[np.uint8], labels: NDArray[np.uint8], count: int, seed: int) -> Iterator[Upload]:
-    """Make uploads under every condition, of `count` images each, chosen at random among images uint8 (n, 28, 28).
+@dataclass(frozen=True)
+class Task:
+    """Digits to draw under one condition, and the random generator to do it with."""
+
+    condition: str
+    digits: Digits
+    rng: Generator
+
+
+def make(originals: Digits, count: int, seed: int) -> Iterator[Upload]:
+    """Make uploads under every condition, of `count` digits each, or of all if these are fewer, chosen at random.
 
     The same seed gives the same files.
     """
-    for number, (condition, draw) in enumerate(CONDITIONS.items()):
+    for task in tasks(originals, count, seed):
+        yield from draw(task)
+
+
+def tasks(originals: Digits, count: int, seed: int) -> Iterator[Task]:
+    """Choose what to draw under each condition, so that conditions can be drawn side by side."""
+    for number, condition in enumerate(CONDITIONS):
         rng = np.random.default_rng((seed, number))
-        for index in rng.choice(len(images), count, replace=False):
-            yield Upload(condition, int(labels[index]), draw(images[index], rng))
+        chosen = rng.choice(len(originals), min(count, len(originals)), replace=False)
+        yield Task(condition, Digits(originals.images[chosen], originals.labels[chosen]), rng)
+
+
+def draw(task: Task) -> Iterator[Upload]:
+    """Draw the uploads of one condition."""
+    for image, label in zip(task.digits.images, task.digits.labels, strict=True):
+        yield Upload(task.condition, int(label), CONDITIONS[task.condition](image, task.rng))
 
 
 def _mnist(digit: Digit, rng: Generator) -> bytes:

@@ -131,7 +131,8 @@ def test_training_target_fills_a_volume_that_the_service_serves(
     serving = None
     try:
         for _ in range(2):
-            log = engine.containers.run(training, ["--epochs", "1"], volumes=mount, remove=True)
+            command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
+            log = engine.containers.run(training, command, volumes=mount, remove=True)
         assert b"Version 2 is in /models/mnist/2" in log
         serving = Container(engine, image, volumes=mount)
         serving.wait_until_ready()

@@ -13,7 +13,7 @@ from training.recipes import RECIPES, build_dense
 
 @pytest.fixture(scope="module")
 def fitted(mnist: Dataset) -> tuple[keras.Model, dict[str, list[float]]]:
-    return fit(RECIPES["dense"], mnist, seed=0)
+    return fit(RECIPES["dense"], mnist.train, seed=0)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_predict_argmax_and_evaluate(fitted: tuple[keras.Model, dict[str, list[f
 def test_three_seeds_reach_the_chapters_accuracy(
     fitted: tuple[keras.Model, dict[str, list[float]]], mnist: Dataset
 ) -> None:
-    models = [fitted[0], *(fit(RECIPES["dense"], mnist, seed)[0] for seed in (1, 2))]
+    models = [fitted[0], *(fit(RECIPES["dense"], mnist.train, seed)[0] for seed in (1, 2))]
     accuracies = [model.evaluate(scale(mnist.x_test), mnist.y_test, verbose=0)[1] for model in models]
     assert min(accuracies) >= 0.975
     assert np.mean(accuracies) >= 0.978

@@ -1,6 +1,5 @@
 """Uploads made of MNIST's images, and how well the service reads them."""
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,30 +7,40 @@ import pytest
 from PIL import Image
 
 from service import models
-from service.digits import scale
+from service.predictor import Predictor
 from service.settings import Settings
 from tests.training.test_export import Training
 from training import preparation
-from training.augmentation import augment, batches
-from training.data import Dataset
+from training.augmentation import augment
+from training.data import HELD_OUT, Dataset
 from training.uploads import CONDITIONS, make
 
 
 def test_the_same_seed_makes_the_same_files(mnist: Dataset) -> None:
-    first, again, other = (list(make(mnist.x_train, mnist.y_train, 1, seed)) for seed in (1, 1, 2))
+    first, again, other = (list(make(mnist.train, 1, seed)) for seed in (1, 1, 2))
     assert first == again
     assert [upload.condition for upload in first] == list(CONDITIONS)
     assert sum(one.data == two.data for one, two in zip(first, other, strict=True)) == 0
 
 
 def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
-    uploads = make(mnist.x_train[-10_000:], mnist.y_train[-10_000:], 40, seed=5)
+    uploads = preparation.prepare(mnist.train[-HELD_OUT:], 40, seed=5)
     rows = list(preparation.accuracies(uploads, models.load(Settings())))
     assert len(rows) == len(CONDITIONS) >= 20
     prepared = [row[2] for row in rows]
     assert np.mean(prepared) >= 0.98
     assert min(prepared) >= 0.9  # of 40, so four may be wrong by chance
     assert np.mean([row[1] for row in rows]) < 0.6
+
+
+def test_prepared_side_by_side_they_are_what_they_are_one_by_one(mnist: Dataset) -> None:
+    prepared = preparation.prepare(mnist.train[:100], 1, seed=3)
+    uploads = list(make(mnist.train[:100], 1, seed=3))
+    assert prepared.conditions == [upload.condition for upload in uploads]
+    assert prepared.digits.labels.tolist() == [upload.label for upload in uploads]
+    predictor = Predictor(models.load(Settings()), Settings())
+    for upload, digit in zip(uploads[:10], prepared.digits.images, strict=False):
+        np.testing.assert_array_equal(predictor.read(upload.data), digit)
 
 
 def test_the_command_prints_a_table_and_draws_a_sheet(run_training: Training, tmp_path: Path) -> None:
@@ -51,33 +60,6 @@ def test_augmented_digits_vary_and_stay_digits(mnist: Dataset) -> None:
     assert varied.dtype == np.uint8
     assert len({image.tobytes() for image in varied}) == 50
     assert 0.5 < varied.mean() / mnist.x_train[0].mean() < 2
-
-
-def test_batches_give_every_image_once_an_epoch_in_an_order_of_the_seed(mnist: Dataset) -> None:
-    images, labels = mnist.x_train[:64], np.arange(64, dtype=np.uint8)
-    first, second = (
-        list(islice(batches(images, labels, 32, seed=1), 2)),
-        list(islice(batches(images, labels, 32, 1), 2)),
-    )
-    for (vectors, order), (again, same) in zip(first, second, strict=True):
-        np.testing.assert_array_equal(vectors, again)
-        np.testing.assert_array_equal(order, same)
-        assert vectors.shape == (32, 784)
-        assert vectors.dtype == np.float32
-    assert sorted(np.concatenate([order for _, order in first])) == list(range(64))
-
-
-def test_the_convnet_is_fitted_to_augmented_images(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:
-    source = tmp_path / "little.npz"
-    np.savez(source, x_train=np.concatenate([mnist.x_train[:2560], mnist.x_train[-10_000:]]),
-             y_train=np.concatenate([mnist.y_train[:2560], mnist.y_train[-10_000:]]),
-             x_test=mnist.x_test, y_test=mnist.y_test)  # fmt: skip
-    result = run_training("--recipe", "convnet", "--epochs", 15, "--models", tmp_path, "--data", source)
-    assert result.returncode == 0, result.stderr
-    assert "val_accuracy" in result.stdout
-    model = models.load(Settings(models=tmp_path))
-    probabilities = model.predict(scale(mnist.x_test[:1000]))
-    assert np.mean(probabilities.argmax(axis=1) == mnist.y_test[:1000]) > 0.8
 
 
 def test_fewer_images_than_are_held_out_is_told(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:

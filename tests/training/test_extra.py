@@ -1,0 +1,85 @@
+"""Digits of your own are learnt from, and files that are none are told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from service import models
+from service.digits import scale
+from tests.conftest import SEVEN
+from tests.training.test_export import Training
+from training import extra
+from training.data import Dataset, Digits
+from training.errors import DataError
+from training.fit import fit
+from training.recipes import RECIPES
+
+
+def draw_slashed_zero(rng: np.random.Generator) -> Image.Image:
+    """Draw a zero with a slash that leaves it at both ends: MNIST has none, and networks take it for an eight."""
+    picture, width = Image.new("L", (200, 200), "white"), int(rng.integers(8, 15))
+    pen, (x, y), (across, up) = ImageDraw.Draw(picture), rng.integers(85, 115, 2), rng.integers((30, 50), (45, 65))
+    pen.ellipse([x - across, y - up, x + across, y + up], outline="black", width=width)
+    right, top = 1.3 * across, 1.15 * up
+    pen.line([x - right, y + top, x + right, y - top], "black", width)
+    return picture
+
+
+def write_zeros(folder: Path, count: int, seed: int) -> Path:
+    (folder / "0").mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        draw_slashed_zero(rng).save(folder / "0" / f"{number}.png")
+    return folder
+
+
+def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(mnist: Dataset, tmp_path: Path) -> None:
+    own, _ = extra.load(write_zeros(tmp_path / "own", 100, seed=0))
+    others, _ = extra.load(write_zeros(tmp_path / "others", 200, seed=1))
+    recipe = replace(RECIPES["convnet"], epochs=3, uploads=0)
+
+    def accuracies(digits: Digits) -> tuple[float, float]:
+        model, _ = fit(recipe, digits, seed=0)
+        read = [model.predict(scale(part.images), verbose=0).argmax(axis=1) for part in (others, mnist.test)]
+        return float((read[0] == others.labels).mean()), float((read[1] == mnist.test.labels).mean())
+
+    zeros_before, mnist_before = accuracies(mnist.train)
+    zeros_after, mnist_after = accuracies(mnist.train + own.repeated(10))
+    assert zeros_before < 0.5
+    assert zeros_after > 0.95
+    assert mnist_after >= mnist_before - 0.001
+
+
+def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(run_training: Training, tmp_path: Path) -> None:
+    own = write_zeros(tmp_path / "own", 3, seed=0)
+    (own / "7").mkdir()
+    (own / "7" / "seven.png").write_bytes(SEVEN.read_bytes())
+    (own / "7" / "notes.txt").write_text("no picture")
+    Image.new("L", (100, 100), "white").save(own / "7" / "blank.png")
+    options = ("--recipe", "dense", "--epochs", 1, "--evaluate-on", 1, "--models", tmp_path)
+    result = run_training(*options, "--extra", own, "--extra-weight", 4)
+    assert result.returncode == 0, result.stderr
+    assert f"4 pictures in {own} are mixed in, each 4 times an epoch." in result.stdout
+    left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
+    assert [str(own / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
+    card = json.loads((tmp_path / "mnist" / "1" / models.CARD).read_text())
+    assert card["extra"]["weight"] == 4
+    assert len(card["extra"]["images"]) == 64
+
+
+@pytest.mark.parametrize("folder", ["missing", "empty"])
+def test_a_folder_without_digits_is_told(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+        extra.load(tmp_path / folder)
+
+
+def test_a_folder_of_unreadable_files_is_told(tmp_path: Path) -> None:
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / "a.png").write_bytes(b"no")
+    with pytest.raises(DataError, match="None of the 1 files"):
+        extra.load(tmp_path)

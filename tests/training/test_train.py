@@ -1,0 +1,175 @@
+"""The whole command: interrupted and resumed, refused and forced, on a full disk, evaluated again."""
+
+import ctypes
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service import models
+from service.runtimes import COMPILATION
+from tests.conftest import ROOT, clean_environment
+from tests.training.test_export import Training
+from training.data import Dataset
+
+QUICK = ("--epochs", 4, "--uploads", 1, "--held-out", 400, "--evaluate-on", 1)
+
+
+@pytest.fixture(scope="module")
+def little(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set that a convnet is fitted to in seconds."""
+    path = tmp_path_factory.mktemp("data") / "little.npz"
+    np.savez(path, x_train=mnist.x_train[:2960], y_train=mnist.y_train[:2960], x_test=mnist.x_test[:500],
+             y_test=mnist.y_test[:500])  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(little: Path, run_training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The version that a run makes which nothing happens to."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    result = run_training("--data", little, "--models", folder, *QUICK)
+    assert result.returncode == 0, result.stderr
+    return folder / "mnist" / "1"
+
+
+def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "training", *map(str, arguments)], cwd=ROOT, env=clean_environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_and_resumed_it_ends_with_the_same_weights(
+    signal_number: signal.Signals, little: Path, uninterrupted: Path, run_training: Training, tmp_path: Path
+) -> None:
+    command = ("--data", little, "--models", tmp_path, *QUICK)
+    with start(*command) as process:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("mnist/.fit-*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal_number)
+        output, _ = process.communicate(timeout=60)
+    if signal_number == signal.SIGINT:
+        assert process.returncode == 130
+        assert output.splitlines()[-1].startswith("Error: Interrupted. With --resume,")
+    assert models.versions(tmp_path) == []
+
+    result = run_training(*command, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert "Epoch 1/4" not in result.stdout
+    assert "Epoch 4/4" in result.stdout
+    version = tmp_path / "mnist" / "1"
+    assert (version / COMPILATION).read_bytes() == (uninterrupted / COMPILATION).read_bytes()
+    cards = [json.loads((folder / models.CARD).read_text()) for folder in (version, uninterrupted)]
+    assert cards[0]["history"] == cards[1]["history"]
+    assert list(tmp_path.glob("mnist/.fit-*")) == []
+
+
+def test_with_other_settings_there_is_nothing_to_resume(run_training: Training, little: Path, tmp_path: Path) -> None:
+    result = run_training("--data", little, "--models", tmp_path, *QUICK, "--epochs", 2, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert "There is nothing to resume" in result.stdout
+    assert "Epoch 1/2" in result.stdout
+
+
+def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> None:
+    card = json.loads((uninterrupted / models.CARD).read_text())
+    assert models.is_intact(uninterrupted)
+    assert models.REPORT.as_posix() in card["files"]
+    assert 0.2 < card["calibration"]["temperature"] < 5
+    assert 0.1 <= card["calibration"]["threshold"] < 1
+    assert len(card["history"]["val_accuracy"]) == 4
+    assert {"test_accuracy", "test_expected_calibration_error", "uploads_accuracy"} < card["metrics"].keys()
+
+
+def test_a_worse_version_stays_a_candidate_unless_forced(
+    run_training: Training, shipped: Path, little: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shipped, tmp_path / "mnist" / "5")
+    command = ("--data", little, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
+    result = run_training(*command)
+    assert result.returncode == 3
+    reason = result.stderr.splitlines()[-1]
+    assert reason.startswith(f"Error: The highest version in {tmp_path / 'mnist'} is better: error rate on the test")
+    candidate = tmp_path / "mnist" / "candidates" / "1"
+    assert str(candidate) in reason
+    assert models.is_intact(candidate)
+    assert models.versions(tmp_path) == [tmp_path / "mnist" / "5"]
+
+    assert run_training(*command, "--force").returncode == 0
+    assert models.versions(tmp_path)[-1] == tmp_path / "mnist" / "6"
+
+
+def test_a_version_is_evaluated_again(
+    run_training: Training, uninterrupted: Path, little: Path, tmp_path: Path
+) -> None:
+    version = shutil.copytree(uninterrupted, tmp_path / "mnist" / "3")
+    shutil.rmtree(version / models.REPORT.parent)
+    result = run_training("evaluate", 3, "--models", tmp_path, "--data", little, "--evaluate-on", 1)
+    assert result.returncode == 0, result.stderr
+    before, after = (json.loads((folder / models.CARD).read_text()) for folder in (uninterrupted, version))
+    assert before["metrics"] == after["metrics"]
+    assert f"test_accuracy {after['metrics']['test_accuracy']:.5g}".split() in map(
+        str.split, result.stdout.splitlines()
+    )
+    assert before == after
+    assert models.is_intact(version)
+
+
+def test_a_users_own_saved_model_is_evaluated(
+    run_training: Training, uninterrupted: Path, little: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(uninterrupted, own, ignore=shutil.ignore_patterns("assets.extra"))
+    result = run_training("evaluate", own, "--data", little, "--evaluate-on", 1)
+    assert result.returncode == 0, result.stderr
+    assert (own / models.REPORT).exists()
+
+
+@pytest.mark.parametrize("version", ["9", "nowhere"])
+def test_a_version_that_is_not_there_is_told(version: str, run_training: Training, tmp_path: Path) -> None:
+    result = run_training("evaluate", version, "--models", tmp_path, "--evaluate-on", 1)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: There is no version")
+
+
+def _limit_files_to_a_megabyte() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that writing fails, as it does on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+
+def _obey_permissions() -> None:
+    drop_from_bounding_set, dac_override = 24, 1  # PR_CAPBSET_DROP and CAP_DAC_OVERRIDE of Linux
+    ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0)  # root may write anywhere otherwise
+
+
+@pytest.mark.parametrize("limit", [_limit_files_to_a_megabyte, _obey_permissions])
+def test_where_nothing_can_be_written_it_is_told_and_no_version_appears(
+    limit: Callable[[], None], little: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir(mode=0o755 if limit is _limit_files_to_a_megabyte else 0o555)
+    with start("--data", little, "--models", folder, "--recipe", "dense", "--epochs", 1, preexec_fn=limit) as process:
+        output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert output.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in output
+    assert models.versions(folder) == []
+    assert list(folder.glob("mnist/.unfinished-*")) == []
+
+
+def test_logs_for_tensorboard_on_request(run_training: Training, little: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    command = ("--data", little, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
+    assert run_training(*command, "--tensorboard", logs).returncode == 0
+    assert list(logs.rglob("events.out.tfevents.*"))

@@ -1,0 +1,37 @@
+"""What a network is shown, batch by batch: images in a new order each epoch, varied, among pictures that are none."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from service.digits import scale
+from training import outliers
+from training.augmentation import augment
+from training.data import Digits
+
+NO_DIGIT = 10  # the label of a picture that shows none
+
+Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+
+def epoch(digits: Digits, size: int, rng: Generator) -> Iterator[Batch]:
+    """Give every digit once, as vectors float32 (size, 784) and labels uint8 (size,); the last batch may be smaller."""
+    for images, labels in _shuffled(digits, size, rng):
+        yield scale(images), labels
+
+
+def augmented_epoch(digits: Digits, size: int, others: int, rng: Generator) -> Iterator[Batch]:
+    """Give every digit once, as `augment` varies it, and in each batch so many pictures that are none besides."""
+    for images, labels in _shuffled(digits, size, rng):
+        varied = np.stack([augment(image, rng) for image in images])
+        strange = outliers.draw(others, digits.images, rng)
+        yield scale(np.concatenate([varied, strange])), np.append(labels, np.full(others, NO_DIGIT, np.uint8))
+
+
+def _shuffled(digits: Digits, size: int, rng: Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    order = rng.permutation(len(digits))
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        yield digits.images[chosen], digits.labels[chosen]

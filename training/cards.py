@@ -1,0 +1,39 @@
+"""The model card of a version, assets.extra/model.json: how it was made, and how good it is."""
+
+import json
+import platform
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from service.models import CARD, sha256
+
+Card = dict[str, Any]
+
+
+def libraries() -> dict[str, str]:
+    """Give the versions of what a model is made with."""
+    names = ("keras", "ai-edge-litert", "numpy", "opencv-python-headless")
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        **{name: installed_version(name) for name in names},
+    }
+
+
+def read(version: Path) -> Card:
+    """Read a version's card; that of a model from elsewhere, which has none, is empty."""
+    path = version / CARD
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write(version: Path, card: Card) -> None:
+    """Write a version's card in one step, with the SHA-256 of every other file of the version."""
+    path = version / CARD
+    files = sorted(file for file in version.rglob("*") if file.is_file() and file != path)
+    checksums = {file.relative_to(version).as_posix(): sha256(file) for file in files}
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps({**card, "files": checksums}, indent=2, allow_nan=False) + "\n")
+    unfinished.replace(path)

@@ -1,0 +1,176 @@
+"""A whole run: from the data to a version in place, or to a candidate that is not as good as the one there."""
+
+import gc
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+
+from service import models
+from service.digits import scale
+from service.errors import ModelError
+from service.runtimes import LiteRT
+from training import calibration, cards, data, export, extra, gate, report
+from training.data import HELD_OUT, Dataset, Digits
+from training.errors import Interrupted, NotBetter
+from training.evaluate import Evaluation, answer, evaluate
+from training.fit import History, describe_devices, fit
+from training.preparation import Prepared, prepare
+from training.recipes import RECIPES, Recipe
+
+CANDIDATES = "candidates"  # the folder beside the versions for those that are not as good
+EVALUATION_SEED = 10_000  # of the uploads that versions are compared on, the same for all
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the command line asks for."""
+
+    recipe: str
+    overrides: dict[str, Any]
+    source: str | None
+    extra: Path | None
+    extra_weight: int
+    seed: int
+    models: Path
+    evaluate_on: int
+    resume: bool
+    force: bool
+    tensorboard: Path | None
+
+
+def train(run: Run) -> None:
+    """Fit a recipe's network and put it in place as the next version.
+
+    Raises:
+        TrainingError: DataError, ExportError; Interrupted, by Ctrl-C; NotBetter, where the highest version is better.
+
+    """
+    dataset = data.load(run.source)
+    recipe = replace(RECIPES[run.recipe], **run.overrides)
+    digits, held_out = dataset.split(recipe.held_out)
+    own = _load_extra(run)
+    card = _describe(run, recipe, dataset, own)
+    folder = run.models / models.NAME
+    with export.staging(folder) as version:  # before the fit, so that a folder that can't be written stops it
+        checkpoint = folder / f".fit-{_digest(card)}.npz"
+        model, card["history"], card["seconds"] = _fit(run, recipe, digits, held_out, own, checkpoint)
+        card["libraries"] = cards.libraries()
+        model, temperature = _calibrate(model, held_out)
+        export.write_version(model, version, scale(dataset.x_test))
+        uploads = make_uploads(dataset, run.evaluate_on)
+        if temperature:
+            card["calibration"] = {"temperature": temperature, "threshold": _find_threshold(version, held_out, uploads)}
+        evaluation = assess(version, card, dataset, uploads)
+        _put_in_place(version, folder, evaluation, [] if run.force else _compare(folder, evaluation, dataset, uploads))
+        checkpoint.unlink(missing_ok=True)
+
+
+def assess(version: Path, card: cards.Card, dataset: Dataset, uploads: Prepared) -> Evaluation:
+    """Evaluate a version, and write its report and its card, with the metrics added."""
+    evaluation = evaluate(models.open_runtime(version), dataset, uploads)
+    card = {**card, "metrics": evaluation.metrics()}
+    report.write(version, card, evaluation)
+    cards.write(version, card)
+    return evaluation
+
+
+def make_uploads(dataset: Dataset, count: int) -> Prepared:
+    """Make the uploads that versions are evaluated on, of training images that recipes hold out."""
+    return prepare(dataset.train[-HELD_OUT:], count, EVALUATION_SEED)
+
+
+def _load_extra(run: Run) -> Digits | None:
+    if run.extra is None:
+        return None
+    digits, unreadable = extra.load(run.extra)
+    for sentence in unreadable:
+        click.echo(f"Left out: {sentence}", err=True)
+    click.echo(f"{len(digits)} pictures in {run.extra} are mixed in, each {run.extra_weight} times an epoch.")
+    return digits
+
+
+def _describe(run: Run, recipe: Recipe, dataset: Dataset, own: Digits | None) -> cards.Card:
+    """Say what decides the weights: the same description, the same weights."""
+    card = {
+        "recipe": run.recipe,
+        "settings": {key: value for key, value in asdict(recipe).items() if key != "build"},
+        "seed": run.seed,
+        "data": dataset.checksums(),
+    }
+    return card if own is None else {**card, "extra": {"weight": run.extra_weight, **own.checksums()}}
+
+
+def _digest(card: cards.Card) -> str:
+    return hashlib.sha256(json.dumps(card).encode()).hexdigest()[:16]
+
+
+def _fit(
+    run: Run, recipe: Recipe, digits: Digits, held_out: Digits, own: Digits | None, checkpoint: Path
+) -> tuple[keras.Model, History, float]:
+    start = time.monotonic()
+    if not run.resume:
+        checkpoint.unlink(missing_ok=True)
+    elif not checkpoint.exists():
+        click.echo("There is nothing to resume, of these settings, seed and data: starts with the first epoch.")
+    if recipe.uploads:
+        digits += prepare(digits, recipe.uploads, run.seed).digits
+    if own is not None:
+        digits += own.repeated(run.extra_weight)
+    logs = [keras.callbacks.TensorBoard(run.tensorboard)] if run.tensorboard else []
+    click.echo(f"Fits {run.recipe} on {describe_devices()}.")
+    try:
+        return *fit(recipe, digits, run.seed, held_out, checkpoint, logs), time.monotonic() - start
+    except KeyboardInterrupt:
+        gc.collect()  # the iterator of the batches, which would complain of Python's end
+    finally:
+        click.echo()  # ends the line of the progress bar
+    raise Interrupted("Interrupted. With --resume, the same command goes on from the last finished epoch.")
+
+
+def _calibrate(model: keras.Model, held_out: Digits) -> tuple[keras.Model, float | None]:
+    if not held_out:
+        return model, None
+    probabilities = model.predict(scale(held_out.images), verbose=0)
+    temperature = calibration.find_temperature(probabilities, held_out.labels)
+    return calibration.calibrated(model, temperature), temperature
+
+
+def _find_threshold(version: Path, held_out: Digits, uploads: Prepared) -> float:
+    runtime = LiteRT(version)
+    confidences = [answer(runtime, digits).confidences for digits in (held_out, uploads.digits)]
+    return calibration.find_threshold(np.concatenate(confidences))
+
+
+def _compare(folder: Path, evaluation: Evaluation, dataset: Dataset, uploads: Prepared) -> list[str]:
+    """Say in what a version is worse than the highest in the folder; nothing where there is none that can be read."""
+    present = models.versions(folder.parent)
+    if not present:
+        return []
+    try:
+        runtime = models.open_runtime(present[-1])
+    except ModelError as error:
+        click.echo(f"Not compared with version {present[-1].name}: {error}", err=True)
+        return []
+    return gate.objections(evaluation, evaluate(runtime, dataset, uploads))
+
+
+def _put_in_place(version: Path, folder: Path, evaluation: Evaluation, objections: list[str]) -> None:
+    if objections:
+        candidate = export.publish(version, folder / CANDIDATES)
+        raise NotBetter(
+            f"The highest version in {folder} is better: {'; '.join(objections)}."
+            f" The new one stays a candidate, in {candidate}; with --force it would be put in place."
+        )
+    target = export.publish(version, folder)
+    metrics = evaluation.metrics()
+    click.echo(
+        f"Version {target.name} is in {target}: test accuracy {metrics['test_accuracy']:.4f},"
+        f" uploads {metrics['uploads_accuracy']:.4f}."
+    )
