@@ -136,7 +136,7 @@ def _fit(
 
 def _calibrate(model: keras.Model, held_out: Digits) -> tuple[keras.Model, float | None]:
     if not held_out:
-        return model, None
+        return calibration.calibrated(model, temperature=1), None
     probabilities = model.predict(scale(held_out.images), verbose=0)
     temperature = calibration.find_temperature(probabilities, held_out.labels)
     return calibration.calibrated(model, temperature), temperature

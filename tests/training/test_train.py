@@ -92,6 +92,15 @@ def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> No
     assert {"test_accuracy", "test_expected_calibration_error", "uploads_accuracy"} < card["metrics"].keys()
 
 
+def test_without_held_out_images_it_is_not_calibrated(run_training: Training, little: Path, tmp_path: Path) -> None:
+    options = ("--epochs", 1, "--uploads", 0, "--held-out", 0, "--evaluate-on", 1)
+    result = run_training("--data", little, "--models", tmp_path, *options)
+    assert result.returncode == 0, result.stderr
+    card = json.loads((tmp_path / "mnist" / "1" / models.CARD).read_text())
+    assert "calibration" not in card
+    assert "val_loss" not in card["history"]
+
+
 def test_a_worse_version_stays_a_candidate_unless_forced(
     run_training: Training, shipped: Path, little: Path, tmp_path: Path
 ) -> None:
