@@ -23,8 +23,10 @@ def epoch(digits: Digits, size: int, rng: Generator) -> Iterator[Batch]:
 
 
 def augmented_epoch(digits: Digits, size: int, others: int, rng: Generator) -> Iterator[Batch]:
-    """Give every digit once, as `augment` varies it, and in each batch so many pictures that are none besides."""
+    """Give digits as `augment` varies them, in whole batches, and with each batch so many pictures that are none."""
     for images, labels in _shuffled(digits, size, rng):
+        if len(labels) < size:
+            return  # those left over are others in each epoch
         varied = np.stack([augment(image, rng) for image in images])
         strange = outliers.draw(others, digits.images, rng)
         yield scale(np.concatenate([varied, strange])), np.append(labels, np.full(others, NO_DIGIT, np.uint8))

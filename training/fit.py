@@ -13,6 +13,7 @@ from service.digits import scale
 from training import batches
 from training.checkpoint import Checkpoint
 from training.data import Digits
+from training.errors import DataError
 from training.recipes import Recipe
 
 History = dict[str, list[float]]
@@ -30,9 +31,16 @@ def fit(
 
     The same seed gives the same weights, bit for bit, on the same machine. Where there is a checkpoint in the file of
     that name, the fit goes on from it, and ends with those weights too.
+
+    Raises:
+        DataError: there are fewer digits than in a batch.
+
     """
+    if not recipe.steps(len(digits)):
+        raise DataError(f"{len(digits)} images are too few to fit to: {recipe.batch_size} are in a batch.")
     keras.utils.set_random_seed(seed)
-    model = recipe.compile(len(digits))
+    network = recipe.build()
+    model = recipe.compile(network, len(digits))
     progress = Checkpoint(checkpoint)
     done = progress.restore(model)
     model.fit(
@@ -41,7 +49,7 @@ def fit(
         validation_data=(scale(held_out.images), held_out.labels) if held_out else None,
         callbacks=[progress, *callbacks],
     )  # fmt: skip
-    return model, progress.history
+    return network, progress.history
 
 
 def _dataset(recipe: Recipe, digits: Digits, seed: int, first_epoch: int) -> tf.data.Dataset:

@@ -9,6 +9,7 @@ from keras import layers
 
 from training.batches import NO_DIGIT
 from training.data import HELD_OUT
+from training.halves import Halves
 
 OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
     "sgd": keras.optimizers.SGD,
@@ -34,10 +35,10 @@ class Recipe:
     uploads: int = 0  # of each condition, made of the others and fitted to beside them
     outliers: int = 0  # pictures in each batch that are no digits: the eleventh answer
 
-    def compile(self, images: int) -> keras.Model:
-        """Build the network, with fresh weights, ready to be fitted to so many images."""
+    def compile(self, network: keras.Model, images: int) -> keras.Model:
+        """Make a network ready to be fitted to so many images."""
         rate = {} if self.learning_rate is None else {"learning_rate": self._schedule(images)}
-        model, steps = self.build(), self.steps(images)
+        model, steps = Halves(network) if self.augmented else network, self.steps(images)
         model.compile(
             optimizer=OPTIMIZERS[self.optimizer](**rate),
             loss="sparse_categorical_crossentropy",
@@ -49,8 +50,8 @@ class Recipe:
         return model
 
     def steps(self, images: int) -> int:
-        """Count the batches of an epoch."""
-        return math.ceil(images / self.batch_size)
+        """Count the batches of an epoch; augmented ones are all whole."""
+        return images // self.batch_size if self.augmented else math.ceil(images / self.batch_size)
 
     def _schedule(self, images: int) -> object:
         if not self.augmented:

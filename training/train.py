@@ -21,6 +21,7 @@ from training.data import HELD_OUT, Dataset, Digits
 from training.errors import Interrupted, NotBetter
 from training.evaluate import Evaluation, answer, evaluate
 from training.fit import History, describe_devices, fit
+from training.halves import use_a_thread_for_each_half
 from training.preparation import Prepared, prepare
 from training.recipes import RECIPES, Recipe
 
@@ -54,6 +55,8 @@ def train(run: Run) -> None:
     """
     dataset = data.load(run.source)
     recipe = replace(RECIPES[run.recipe], **run.overrides)
+    if recipe.augmented:
+        use_a_thread_for_each_half()
     digits, held_out = dataset.split(recipe.held_out)
     own = _load_extra(run)
     card = _describe(run, recipe, dataset, own)
