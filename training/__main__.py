@@ -60,7 +60,7 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
               help="Write logs for TensorBoard.")  # fmt: skip
 @click.pass_context
 def main(
-    context: click.Context, /, epochs: int | None, batch_size: int | None, optimizer: str | None,
+    context: click.Context, /, source: str | None, epochs: int | None, batch_size: int | None, optimizer: str | None,
     learning_rate: float | None, held_out: int | None, uploads: int | None, outliers: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Fit a network on MNIST and put it in place as the next version of the model.
@@ -69,6 +69,7 @@ def main(
     the exit code is 3 then.
     """
     if context.invoked_subcommand is None:
+        dataset = data.load(source)
         from training.train import Run, train
 
         overrides = {
@@ -81,7 +82,7 @@ def main(
             "outliers": outliers,
         }
         given = {name: value for name, value in overrides.items() if value is not None}
-        train(Run(overrides=given, **options))
+        train(Run(overrides=given, **options), dataset)
 
 
 @main.command("evaluate")

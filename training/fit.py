@@ -47,7 +47,7 @@ def fit(
         _dataset(recipe, digits, seed, done),
         initial_epoch=done, epochs=recipe.epochs, steps_per_epoch=recipe.steps(len(digits)),
         validation_data=(scale(held_out.images), held_out.labels) if held_out else None,
-        callbacks=[progress, *callbacks],
+        callbacks=[progress, *callbacks], shuffle=False,
     )  # fmt: skip
     return network, progress.history
 

@@ -105,7 +105,7 @@ RECIPES = {
     "convnet": Recipe(
         build_convnet,
         optimizer="adamw",
-        epochs=28,
+        epochs=45,
         batch_size=128,
         learning_rate=0.003,
         augmented=True,

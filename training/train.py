@@ -16,7 +16,7 @@ from service import models
 from service.digits import scale
 from service.errors import ModelError
 from service.runtimes import LiteRT
-from training import calibration, cards, data, export, extra, gate, report
+from training import calibration, cards, export, extra, gate, report
 from training.data import HELD_OUT, Dataset, Digits
 from training.errors import Interrupted, NotBetter
 from training.evaluate import Evaluation, answer, evaluate
@@ -35,7 +35,6 @@ class Run:
 
     recipe: str
     overrides: dict[str, Any]
-    source: str | None
     extra: Path | None
     extra_weight: int
     seed: int
@@ -46,14 +45,13 @@ class Run:
     tensorboard: Path | None
 
 
-def train(run: Run) -> None:
+def train(run: Run, dataset: Dataset) -> None:
     """Fit a recipe's network and put it in place as the next version.
 
     Raises:
         TrainingError: DataError, ExportError; Interrupted, by Ctrl-C; NotBetter, where the highest version is better.
 
     """
-    dataset = data.load(run.source)
     recipe = replace(RECIPES[run.recipe], **run.overrides)
     if recipe.augmented:
         use_a_thread_for_each_half()
