@@ -105,7 +105,7 @@ RECIPES = {
     "convnet": Recipe(
         build_convnet,
         optimizer="adamw",
-        epochs=45,
+        epochs=36,
         batch_size=128,
         learning_rate=0.003,
         augmented=True,
