@@ -4,6 +4,7 @@ TensorFlow takes seconds to import, so what needs it is imported where it is use
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,7 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
 def run() -> None:
     """Run the command line; what goes wrong becomes one sentence and an exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's errors, not its remarks
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # docker stop is as good as Ctrl-C
     try:
         main(prog_name="python -m training")
     except TrainingError as error:
