@@ -1,14 +1,9 @@
 """Picture files on disk: found in folders, and predicted by several processes in the order of the files."""
 
-import multiprocessing
 import os
 import re
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain, islice
@@ -17,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import images, models
-from service.errors import ServiceError, TooLarge, UnreadableFile, WorkerLost
+from service import images, models, processes
+from service.errors import ServiceError, TooLarge, UnreadableFile
 from service.predictor import Prediction, Predictor, Preparation
 from service.settings import Settings
 
@@ -117,41 +112,11 @@ def predict(
 
 
 def _share_out(task: Task, chunks: Iterator[Sequence[str]], workers: int) -> Generator[Outcome, None, None]:
-    # TensorFlow's threads don't survive a fork.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    try:
-        pending = deque(_submit(pool, task, chunk) for chunk in islice(chunks, AHEAD * workers))
+    with processes.pool(workers) as pool:
+        pending = deque(processes.submit(pool, task, chunk) for chunk in islice(chunks, AHEAD * workers))
         while pending:
             yield from pending.popleft().result()
-            pending.extend(_submit(pool, task, chunk) for chunk in islice(chunks, 1))
-    except BrokenProcessPool as error:
-        raise WorkerLost("A worker process died; there may be too little memory for so many workers.") from error
-    except BaseException:
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _submit(pool: ProcessPoolExecutor, task: Task, chunk: Sequence[str]) -> Future[list[Outcome]]:
-    # Processes that this starts inherit the mask: a Ctrl-C is for their parent alone, which ends them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool.submit(task, chunk)
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def _end_with_parent() -> None:
-    """Let this process end when its parent does, however that ended: it would wait for work forever."""
-    threading.Thread(target=_await_parents_end, daemon=True).start()
-
-
-def _await_parents_end() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+            pending.extend(processes.submit(pool, task, chunk) for chunk in islice(chunks, 1))
 
 
 @cache

@@ -1,9 +1,7 @@
 """Uploads as the service prepares them: what training fits to, and what shows how well they are read."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import digits, ink
+from service import digits, ink, processes
 from service.errors import NoDigit
 from service.images import decode
 from service.models import Model
@@ -37,14 +35,15 @@ def prepare(originals: Digits, count: int, seed: int) -> Prepared:
 
     The same seed gives the same digits, on any number of cores. An upload that nothing is found in is a blank digit.
     """
-    # Not forked: TensorFlow's threads wouldn't live on in the children.
-    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        rows = [row for rows in pool.map(_prepare_all, tasks(originals, count, seed)) for row in rows]
+    with processes.pool() as pool:
+        pending = [processes.submit(pool, _prepare_all, task) for task in tasks(originals, count, seed)]
+        rows = [row for future in pending for row in future.result()]
     conditions, labels, prepared, resized = zip(*rows, strict=True)
     return Prepared(Digits(np.stack(prepared), np.array(labels, np.uint8)), np.stack(resized), list(conditions))
 
 
 def _prepare_all(task: Task) -> list[tuple[str, int, Gray, Gray]]:
+    cv2.setNumThreads(1)  # there is a process for each core
     rows = []
     for upload in draw(task):
         picture = _decode(upload)

@@ -120,19 +120,23 @@ def _fit(
         checkpoint.unlink(missing_ok=True)
     elif not checkpoint.exists():
         click.echo("There is nothing to resume, of these settings, seed and data: starts with the first epoch.")
-    if recipe.uploads:
-        digits += prepare(digits, recipe.uploads, run.seed).digits
-    if own is not None:
-        digits += own.repeated(run.extra_weight)
     logs = [keras.callbacks.TensorBoard(run.tensorboard)] if run.tensorboard else []
     click.echo(f"Fits {run.recipe} on {describe_devices()}.")
     try:
-        return *fit(recipe, digits, run.seed, held_out, checkpoint, logs), time.monotonic() - start
+        shown = _gather(run, recipe, digits, own)
+        return *fit(recipe, shown, run.seed, held_out, checkpoint, logs), time.monotonic() - start
     except KeyboardInterrupt:
         gc.collect()  # the iterator of the batches, which would complain of Python's end
     finally:
         click.echo()  # ends the line of the progress bar
     raise Interrupted("Interrupted. With --resume, the same command goes on from the last finished epoch.")
+
+
+def _gather(run: Run, recipe: Recipe, digits: Digits, own: Digits | None) -> Digits:
+    """Add uploads made of the digits, and one's own digits, to those that a network is fitted to."""
+    if recipe.uploads:
+        digits += prepare(digits, recipe.uploads, run.seed).digits
+    return digits if own is None else digits + own.repeated(run.extra_weight)
 
 
 def _calibrate(model: keras.Model, held_out: Digits) -> tuple[keras.Model, float | None]:
@@ -167,7 +171,7 @@ def _put_in_place(version: Path, folder: Path, evaluation: Evaluation, objection
         candidate = export.publish(version, folder / CANDIDATES)
         raise NotBetter(
             f"The highest version in {folder} is better: {'; '.join(objections)}."
-            f" The new one stays a candidate, in {candidate}; with --force it would be put in place."
+            f" The new one stays a candidate, in {candidate}. The same command with --resume --force puts it in place."
         )
     target = export.publish(version, folder)
     metrics = evaluation.metrics()
