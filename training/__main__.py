@@ -156,7 +156,8 @@ def run() -> None:
         main(prog_name="python -m training")
     except TrainingError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.stdout.flush()
+        os._exit(error.exit_code)  # at once: TensorFlow would complain that batches have no Python any more
     except (ServiceError, OSError) as error:
         click.echo(f"Error: {str(error).rstrip('.')}.", err=True)
         sys.exit(1)

@@ -1,6 +1,5 @@
 """A whole run: from the data to a version in place, or to a candidate that is not as good as the one there."""
 
-import gc
 import hashlib
 import json
 import time
@@ -126,10 +125,10 @@ def _fit(
         shown = _gather(run, recipe, digits, own)
         return *fit(recipe, shown, run.seed, held_out, checkpoint, logs), time.monotonic() - start
     except KeyboardInterrupt:
-        gc.collect()  # the iterator of the batches, which would complain of Python's end
+        sentence = "Interrupted. With --resume, the same command goes on from the last finished epoch."
+        raise Interrupted(sentence) from None
     finally:
         click.echo()  # ends the line of the progress bar
-    raise Interrupted("Interrupted. With --resume, the same command goes on from the last finished epoch.")
 
 
 def _gather(run: Run, recipe: Recipe, digits: Digits, own: Digits | None) -> Digits:

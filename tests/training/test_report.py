@@ -157,7 +157,7 @@ def test_uploads_by_condition_the_worst_first(page: Page, evaluation: Evaluation
 
 
 def test_saliency_is_the_slope_of_the_score(version: Path, mnist: Dataset) -> None:
-    predict, step = TensorFlow(version).predict, 0.003
+    predict, step = TensorFlow(version).predict, 0.0003  # short: a ReLU may bend on the way
     for place, gradient in enumerate(report.saliency(version, mnist.x_test[:10])):
         pixel = np.abs(gradient).argmax()
         pair = scale(mnist.x_test[[place, place]])
