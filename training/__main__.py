@@ -22,8 +22,6 @@ SOURCE = click.option(
     "--data", "source", metavar="SOURCE",
     help="An .npz file, a folder of the four IDX files, or keras. [default: the MNIST of this package]",
 )  # fmt: skip
-
-
 MODELS = click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True,
     envvar="MNIST_MODELS", help="Folder of models; versions are in its folder mnist. [MNIST_MODELS]",
 )  # fmt: skip

@@ -6,8 +6,7 @@ from keras import layers
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from training.batches import NO_DIGIT
-
+DIGITS = 10
 TEMPERATURES = (0.2, 5.0)
 UNCERTAIN = 0.01  # part of the answers to held-out digits that may be called uncertain
 
@@ -38,9 +37,9 @@ def calibrated(model: keras.Model, temperature: float) -> keras.Model:
     weights = last.get_weights()
     answers = keras.models.clone_model(model)
     answers.set_weights([*model.get_weights()[: -len(weights)], *(weight / temperature for weight in weights)])
-    if model.output_shape[-1] == NO_DIGIT:
+    if model.output_shape[-1] == DIGITS:
         return answers
-    spread = layers.Dense(NO_DIGIT, use_bias=False, trainable=False, name="spread")
+    spread = layers.Dense(DIGITS, use_bias=False, trainable=False, name="spread")
     whole = keras.Sequential([answers, spread], name=model.name)
     spread.set_weights([_spreading(model.output_shape[-1])])
     return whole
@@ -48,7 +47,7 @@ def calibrated(model: keras.Model, temperature: float) -> keras.Model:
 
 def _spreading(answers: int) -> NDArray[np.float32]:
     """Give the matrix (answers, 10) that leaves the digits' probabilities and spreads an eleventh over them."""
-    return np.concatenate([np.eye(NO_DIGIT), np.full((answers - NO_DIGIT, NO_DIGIT), 1 / NO_DIGIT)]).astype(np.float32)
+    return np.concatenate([np.eye(DIGITS), np.full((answers - DIGITS, DIGITS), 1 / DIGITS)]).astype(np.float32)
 
 
 def find_threshold(confidences: NDArray[np.float32]) -> float:

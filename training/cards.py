@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from service.errors import ModelError
 from service.models import CARD, sha256
 
 Card = dict[str, Any]
@@ -24,9 +25,18 @@ def libraries() -> dict[str, str]:
 
 
 def read(version: Path) -> Card:
-    """Read a version's card; that of a model from elsewhere, which has none, is empty."""
+    """Read a version's card; that of a model from elsewhere, which has none, is empty.
+
+    Raises:
+        ModelError: the card is damaged, and evaluating the version would lose what it told.
+
+    """
     path = version / CARD
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        card: Card = json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise ModelError(f"The model card {path} is damaged: {error}.") from error
+    return card
 
 
 def write(version: Path, card: Card) -> None:

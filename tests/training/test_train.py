@@ -147,6 +147,15 @@ def test_a_users_own_saved_model_is_evaluated(
     assert (own / models.REPORT).exists()
 
 
+def test_a_damaged_card_is_told_and_kept(run_training: Training, uninterrupted: Path, tmp_path: Path) -> None:
+    version = Path(shutil.copytree(uninterrupted, tmp_path / "version"))
+    (version / models.CARD).write_text('{"recipe": ')
+    result = run_training("evaluate", version, "--evaluate-on", 1)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: The model card {version / models.CARD} is damaged: ")
+    assert (version / models.CARD).read_text() == '{"recipe": '
+
+
 @pytest.mark.parametrize("version", ["9", "nowhere"])
 def test_a_version_that_is_not_there_is_told(version: str, run_training: Training, tmp_path: Path) -> None:
     result = run_training("evaluate", version, "--models", tmp_path, "--evaluate-on", 1)
