@@ -52,6 +52,9 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
               help="Uploads of each condition to fit to beside the images. [default: the recipe's]")  # fmt: skip
 @click.option("--outliers", type=click.IntRange(0, 1000),
               help="Pictures that are no digits in each batch. [default: the recipe's]")  # fmt: skip
+@click.option("--rho", type=click.FloatRange(0, 1),
+              help="Radius of sharpness-aware minimization; 0: none, in half of the time. [default: the recipe's]",
+)  # fmt: skip
 @EVALUATE_ON
 @click.option("--resume", is_flag=True, help="Go on with the same command where it was interrupted.")
 @click.option("--force", is_flag=True, help="Put the version in place even if it is worse than the highest there.")
@@ -60,7 +63,8 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
 @click.pass_context
 def main(
     context: click.Context, /, source: str | None, epochs: int | None, batch_size: int | None, optimizer: str | None,
-    learning_rate: float | None, held_out: int | None, uploads: int | None, outliers: int | None, **options: Any,
+    learning_rate: float | None, held_out: int | None, uploads: int | None, outliers: int | None,
+    rho: float | None, **options: Any,
 ) -> None:  # fmt: skip
     """Fit a network on MNIST and put it in place as the next version of the model.
 
@@ -79,6 +83,7 @@ def main(
             "held_out": held_out,
             "uploads": uploads,
             "outliers": outliers,
+            "rho": rho,
         }
         given = {name: value for name, value in overrides.items() if value is not None}
         train(Run(overrides=given, **options), dataset)
