@@ -53,7 +53,7 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
 @click.option("--outliers", type=click.IntRange(0, 1000),
               help="Pictures that are no digits in each batch. [default: the recipe's]")  # fmt: skip
 @click.option("--rho", type=click.FloatRange(0, 1),
-              help="Radius of sharpness-aware minimization; 0: none, in half of the time. [default: the recipe's]",
+              help="Radius of sharpness-aware minimization; 0: none, and less time. [default: the recipe's]",
 )  # fmt: skip
 @EVALUATE_ON
 @click.option("--resume", is_flag=True, help="Go on with the same command where it was interrupted.")

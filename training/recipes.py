@@ -35,7 +35,7 @@ class Recipe:
     held_out: int = 0  # of the training images, kept for validation
     uploads: int = 0  # of each condition, made of the others and fitted to beside them
     outliers: int = 0  # pictures in each batch that are no digits: the eleventh answer
-    rho: float = 0.0  # how far from the weights a step looks for a worse loss; 0: nowhere, in half of the time
+    rho: float = 0.0  # how far from the weights a step looks for a worse loss, in 1.7 times the time; 0: nowhere
 
     def compile(self, network: keras.Model, images: int) -> keras.Model:
         """Make a network ready to be fitted to so many images."""

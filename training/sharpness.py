@@ -11,8 +11,8 @@ from training.halves import Halves
 class SharpnessAware(Halves):
     """Takes the gradient not at the weights but `rho` away from them, where the loss is about the worst.
 
-    A step takes two gradients, and twice the time. The loss and accuracy that it tells are those found there. After
-    Foret, Kleiner, Mobahi and Neyshabur 2021, Sharpness-Aware Minimization for Efficiently Improving Generalization.
+    It takes two gradients a step. The loss and accuracy that it tells are those found there. After Foret, Kleiner,
+    Mobahi and Neyshabur 2021, Sharpness-Aware Minimization for Efficiently Improving Generalization.
     """
 
     def __init__(self, network: keras.Model, rho: float) -> None:
