@@ -55,6 +55,7 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "held_out": 0,
         "uploads": 0,
         "outliers": 0,
+        "rho": 0.0,
     }
     assert card["seed"] == 7
     assert models.is_intact(second)
