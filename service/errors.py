@@ -33,6 +33,13 @@ class WorkerLost(ServiceError):
     code = "worker_lost"
 
 
+class UnknownModel(ServiceError):
+    """No model, or no version of it, has the name or number that the request asks for."""
+
+    status = 404
+    code = "model_not_found"
+
+
 class NoReport(ServiceError):
     """The version that is served came without a report."""
 
@@ -45,6 +52,24 @@ class MalformedRequest(ServiceError):
 
     status = 400
     code = "malformed_request"
+
+
+class UnknownLabel(MalformedRequest):
+    """No version carries the label that the request asks for."""
+
+    code = "unknown_label"
+
+
+class UnknownSignature(MalformedRequest):
+    """The model has no signature of the name that the request asks for."""
+
+    code = "unknown_signature"
+
+
+class InvalidTensor(MalformedRequest):
+    """Numbers that the request sends are not pixels of pictures: of another shape or type, or not in [0, 1]."""
+
+    code = "invalid_tensor"
 
 
 class NoImage(MalformedRequest):
@@ -75,6 +100,27 @@ class InvalidBase64(MalformedRequest):
     """A text that should be base64, or a data: URL of it, isn't."""
 
     code = "invalid_base64"
+
+
+class Unauthorized(ServiceError):
+    """Keys are set, and the request brings none of them."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class RequestTimeout(ServiceError):
+    """The request did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class Overloaded(ServiceError):
+    """As many requests wait as may."""
+
+    status = 503
+    code = "overloaded"
 
 
 class TooLarge(ServiceError):

@@ -32,10 +32,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "litert", "tensorflow"],
         Meta(description="What runs the model: litert where the version is compiled for it, or as told."),
     ] = "auto"
+    outputs: Annotated[
+        Literal["probabilities", "logits"], Meta(description="What a SavedModel without a model card answers.")
+    ] = "probabilities"
+    max_loaded: Annotated[
+        int, Meta(ge=1, description="Versions that a worker keeps loaded; the least used is dropped.")
+    ] = 3
     workers: Annotated[int, Meta(ge=1, le=512, description="Worker processes.")] = msgspec.field(
         default_factory=available_cores
     )
-    threads: Annotated[int, Meta(ge=1, le=512, description="Requests each worker reads at once.")] = 4
+    threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 4
+    max_waiting: Annotated[
+        int, Meta(ge=1, description="Requests that wait in each worker; more are refused with 503.")
+    ] = 512
+    max_connections: Annotated[
+        int, Meta(ge=8, description="Connections of each worker; beyond it the slowest is closed.")
+    ] = 1000
+    max_buffered: Annotated[
+        int, Meta(ge=1, description="Bytes of unfinished requests in each worker; beyond it the slowest is cut off.")
+    ] = 64 * 2**20
+    timeout: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds in which a request must arrive, and its answer be taken.")
+    ] = 30
+    keep_alive: Annotated[int, Meta(ge=1, le=3600, description="Seconds that an idle connection is kept.")] = 60
     grace: Annotated[
         int, Meta(ge=0, le=3600, description="Seconds that requests in flight are given when told to stop.")
     ] = 30
@@ -45,8 +64,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(ge=784, description="Largest picture, width times height; a JPEG of a single scan may have four times."),
     ] = 12_500_000
     max_frames: Annotated[int, Meta(ge=1, description="Most frames or pages in a file.")] = 100
-    max_files: Annotated[int, Meta(ge=1, description="Most files in one batch.")] = 1000
+    max_files: Annotated[int, Meta(ge=1, description="Most pictures in one request.")] = 1000
+    api_keys: Annotated[
+        str,
+        Meta(
+            description="Keys, one of which each request must bring, separated by commas; or sha256: and their hash.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    api_keys_file: Annotated[str, Meta(description="File of such keys, one a line.")] = ""
+    cors_origins: Annotated[
+        str, Meta(description="Origins, separated by commas, whose pages may use this service; * is any.")
+    ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="How much is logged.")] = "info"
+    log_format: Annotated[Literal["text", "json"], Meta(description="Lines for people, or JSON lines.")] = "text"
 
 
 def variable(field: str) -> str:
