@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each setting; they come to it as texts, as variables do."""
     for field in reversed(msgspec.structs.fields(Settings)):
-        description = field.type.__metadata__[0].description
+        meta = field.type.__metadata__[0]
+        if meta.extra:  # a secret: the command lines of processes can be read by others
+            continue
+        description = meta.description
         flag = "--" + field.name.replace("_", "-")
         option = click.option(flag, field.name, metavar="VALUE", help=f"{description} [{variable(field.name)}]")
         command = option(command)
@@ -114,7 +117,7 @@ def _read_settings() -> Settings:
     """
     with _refusals():
         settings = read_settings(os.environ)
-        models.choose_runtime(models.find(settings.models), settings.runtime)
+        models.check_default(settings)
     return settings
 
 

@@ -6,9 +6,8 @@ import threading
 import flask
 from werkzeug.exceptions import HTTPException
 
-from service import models
 from service.errors import ServiceError
-from service.predictor import Predictor
+from service.repository import Repository
 from service.routes import Failure, explain, json_response, operations, page, predict, report
 from service.routes.uploads import Request
 from service.settings import Settings
@@ -17,17 +16,16 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> flask.Flask:
-    """Make the application that serves the highest version under `settings.models`.
+    """Make the application that serves the versions under `settings.models`.
 
-    Raises:
-        ModelError: no version can be served.
-
+    It starts without any that can be served, too, and takes one as soon as it is there; until then it is not ready.
     """
     app = flask.Flask(__name__, static_folder=None)
     app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
-    app.extensions["predictor"] = Predictor(models.load(settings), settings)
+    app.extensions["settings"] = settings
+    app.extensions["repository"] = Repository(settings)
     app.extensions["draining"] = threading.Event()
     for module in (page, predict, explain, report, operations):
         app.register_blueprint(module.routes)

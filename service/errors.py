@@ -116,6 +116,13 @@ class RequestTimeout(ServiceError):
     code = "request_timeout"
 
 
+class Draining(ServiceError):
+    """The service was told to stop, and wants no more requests."""
+
+    status = 503
+    code = "draining"
+
+
 class Overloaded(ServiceError):
     """As many requests wait as may."""
 

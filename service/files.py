@@ -123,7 +123,7 @@ def _share_out(task: Task, chunks: Iterator[Sequence[str]], workers: int) -> Gen
 def _predictor(settings: Settings) -> Predictor:
     """Load the model, once in each process."""
     with _without_standard_error():
-        return Predictor(models.load(settings), settings)
+        return Predictor(models.load_default(settings), settings)
 
 
 @contextmanager

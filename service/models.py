@@ -1,36 +1,24 @@
-"""The versions of the model on disk: find the highest, choose its runtime, load it and warm it up."""
+"""One version of the model: the choice of its runtime, loaded, tried and warm."""
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TypeVar
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
+from service import versions
 from service.errors import ModelError
-from service.runtimes import COMPILATION, LiteRT, Runtime, TensorFlow
-from service.settings import DEFAULT_MODELS, Settings
+from service.runtimes import COMPILATION, LiteRT, Runtime, Signature, TensorFlow
+from service.settings import Settings
+from service.versions import CARD, REPORT, Card
 
-NAME = "mnist"
-CARD = Path("assets.extra/model.json")
-REPORT = Path("assets.extra/report/index.html")
+# Float32 sums of ten probabilities are within 1e-6 of 1; SavedModels from elsewhere may have been quantized.
+TOLERANCE = 1e-2
 
-
-class Calibration(msgspec.Struct, frozen=True):
-    """How sure an answer must be, as measured on images held out from the fit."""
-
-    threshold: Annotated[float, Meta(ge=0, le=1)]  # an answer of a lower confidence is uncertain
-
-
-class Card(msgspec.Struct, frozen=True):
-    """What the service reads of a version's model card, assets.extra/model.json."""
-
-    files: dict[str, str] = {}  # the SHA-256 of every other file of the version, by its path in it
-    calibration: Calibration = Calibration(threshold=0)  # no confidence is lower
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -41,42 +29,82 @@ class Model:
     runtime: Runtime
     threshold: float  # an answer of a lower confidence is uncertain
     report: bytes | None  # how it was fitted and how well it reads, as a page of HTML
+    logits: bool = False  # the runtime's answers are logits
+
+    @property
+    def signature(self) -> Signature:
+        """Describe the model's input and output."""
+        return self.runtime.signature
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
-        return self.runtime.predict(batch)
+        answers = self.runtime.predict(batch)
+        return softmax(answers) if self.logits else answers
 
 
-def load(settings: Settings) -> Model:
-    """Load the highest version, with the runtime that the settings ask for, and warm it up.
-
-    Raises:
-        ModelError: there is no version, or it can't be read, or not by that runtime; or its model card is wrong.
-
-    """
-    version = find(settings.models)
-    runtime = open_runtime(version, settings.runtime)
-    runtime.predict(np.zeros((1, 784), np.float32))
-    return Model(int(version.name), runtime, read_card(version).calibration.threshold, _read_report(version))
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn logits float32 (n, 10) into probabilities."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
-def find(models: Path) -> Path:
-    """Find the folder of the highest version under `models`, or of the version in this package.
+def candidates(settings: Settings) -> list[Path]:
+    """List the folders of the versions under `settings.models`, as they are wanted for the default.
 
     Raises:
-        ModelError: neither has a version.
+        ModelError: the file of labels is damaged.
 
     """
-    for folder in (models, DEFAULT_MODELS):
-        if found := versions(folder):
-            return found[-1]
-    raise ModelError(f"There is no version of the model in {models / NAME}.")
+    folder = versions.home(settings.models)
+    present = versions.find(folder)
+    return [present[number] for number in versions.read_choice(folder).order(present)]
 
 
-def versions(models: Path) -> list[Path]:
-    """List the folders of all versions under `models`, by their numbers, the highest last."""
-    folders = [path for path in (models / NAME).glob("[0-9]*") if path.name.isdecimal() and path.is_dir()]
-    return sorted(folders, key=lambda folder: int(folder.name))
+def load_default(settings: Settings) -> Model:
+    """Load the first of the `candidates` that can be served.
+
+    Raises:
+        ModelError: none can; it says why the first can't.
+
+    """
+    return _first(candidates(settings), lambda version: load(version, settings))
+
+
+def check_default(settings: Settings) -> None:
+    """See, without loading any, that a version is intact and its runtime there.
+
+    Raises:
+        ModelError: none is; it says what is wrong with the first.
+
+    """
+    _first(candidates(settings), lambda version: choose_runtime(version, versions.verify(version), settings.runtime))
+
+
+def _first(folders: list[Path], attempt: Callable[[Path], Result]) -> Result:
+    """Give the result of the first attempt that succeeds, or raise the error of the very first."""
+    errors = []
+    for folder in folders:
+        try:
+            return attempt(folder)
+        except ModelError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def load(version: Path, settings: Settings) -> Model:
+    """Verify a version, load it with the runtime that the settings ask for, try it and so warm it up.
+
+    Raises:
+        ModelError: it is damaged, or can't be read, or not by that runtime, or is no model of digits.
+
+    """
+    card = versions.verify(version)
+    runtime = _open(version, card, settings.runtime)
+    logits = settings.outputs == "logits" and not (version / CARD).exists()
+    model = Model(int(version.name), runtime, card.calibration.threshold, _read_report(version), logits)
+    _try(model, version)
+    return model
 
 
 def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
@@ -86,18 +114,22 @@ def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
         ModelError: as `choose_runtime` does; or the version can't be read.
 
     """
-    return LiteRT(version) if choose_runtime(version, wanted) == "litert" else TensorFlow(version)
+    return _open(version, versions.verify(version), wanted)
 
 
-def choose_runtime(version: Path, wanted: str) -> str:
-    """Choose `litert` where the version has a compilation of its SavedModel, if `wanted` is `auto`.
+def _open(version: Path, card: Card, wanted: str) -> Runtime:
+    return LiteRT(version) if choose_runtime(version, card, wanted) == "litert" else TensorFlow(version)
+
+
+def choose_runtime(version: Path, card: Card, wanted: str) -> str:
+    """Choose `litert` where the version's card records a compilation of its SavedModel, if `wanted` is `auto`.
 
     Raises:
-        ModelError: the version has no compilation of its SavedModel where LiteRT is wanted, or TensorFlow
-            is not installed where it is needed; or its model card is wrong.
+        ModelError: there is no such compilation where LiteRT is wanted, or TensorFlow is not installed where it is
+            needed.
 
     """
-    compiled = is_intact(version)
+    compiled = {"saved_model.pb", COMPILATION.as_posix()} <= card.files.keys()
     if wanted == "litert" and not compiled:
         raise ModelError(f"LiteRT can't serve {version}: it has no compilation that belongs to its SavedModel.")
     if wanted == "litert" or (wanted == "auto" and compiled):
@@ -107,39 +139,31 @@ def choose_runtime(version: Path, wanted: str) -> str:
     return "tensorflow"
 
 
-def is_intact(version: Path) -> bool:
-    """Tell whether every file is as its model card recorded it, the SavedModel and its compilation included.
-
-    Raises:
-        ModelError: the model card is wrong.
-
-    """
-    files = read_card(version).files
-    try:
-        recorded = {"saved_model.pb", COMPILATION.as_posix()} <= files.keys()
-        return recorded and all(sha256(version / name) == digest for name, digest in files.items())
-    except OSError:
-        return False
+def _try(model: Model, version: Path) -> None:
+    """See that a model answers pictures with probabilities; a first call is slow on any runtime."""
+    pictures = np.zeros((2, 784), np.float32)
+    pictures[1, ::2] = 1
+    for batch in (pictures, pictures[:1]):
+        try:
+            answers = model.predict(batch)
+        except Exception as error:  # TensorFlow raises nearly anything
+            raise ModelError(f"{version} can't predict: {_first_line(error)}.") from error
+        if problem := _problem(answers, (len(batch), 10)):
+            raise ModelError(f"{version} can't be served: {problem}.")
 
 
-def read_card(version: Path) -> Card:
-    """Read a version's model card; one that is missing or damaged says nothing.
-
-    Raises:
-        ModelError: the card has a value that none can have, such as a threshold over 1.
-
-    """
-    try:
-        return msgspec.json.decode((version / CARD).read_bytes(), type=Card)
-    except msgspec.ValidationError as error:
-        raise ModelError(f"The model card {version / CARD} is wrong: {error}.") from error
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
-        return Card()
+def _problem(answers: NDArray[np.float32], shape: tuple[int, int]) -> str:
+    if answers.shape != shape or answers.dtype != np.float32:
+        return f"it answers pictures {shape[0]} x 784 with {answers.dtype} of the shape {answers.shape}, not {shape}"
+    if not np.isfinite(answers).all():
+        return "its answers are not all numbers"
+    if answers.min() < -TOLERANCE or np.abs(answers.sum(axis=1) - 1).max() > TOLERANCE:
+        return "its answers are no probabilities (where they are logits, set MNIST_OUTPUTS to logits)"
+    return ""
 
 
-def sha256(path: Path) -> str:
-    """Hash a file, as model cards record it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _read_report(version: Path) -> bytes | None:

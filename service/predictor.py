@@ -1,18 +1,21 @@
 """The whole way of a picture: bytes -> images -> digits -> a model -> the probability of each digit."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from service import digits, images, models, pictures
+from service import digits, images, pictures, versions
+from service.models import Model
 from service.occlusion import importance
 from service.settings import Settings
 
 Preparation = Literal["auto", "none"]
+Stage = Literal["decode", "prepare", "predict"]
 
 
 class ModelName(msgspec.Struct, frozen=True):
@@ -40,17 +43,44 @@ class Explanation(Prediction, frozen=True):
     overlay: str  # the importance in colour over the digit, 280x280
 
 
+class Observer(Protocol):
+    """What wants to know how pictures are read: the service's metrics and log."""
+
+    def stage(self, name: Stage) -> AbstractContextManager[object]:
+        """Surround a stage of a picture's way."""
+        ...
+
+    def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Be told of an answer, float32 (n, 10)."""
+        ...
+
+
+class Unobserved:
+    """Nobody wants to know, as on the command line."""
+
+    def stage(self, name: Stage) -> AbstractContextManager[object]:
+        """Surround a stage by nothing."""
+        return nullcontext()
+
+    def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Forget an answer."""
+
+
+UNOBSERVED = Unobserved()
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A loaded model, and the limits of the pictures that it is shown."""
 
-    model: models.Model
+    model: Model
     settings: Settings
+    observer: Observer = UNOBSERVED
 
     @property
     def model_name(self) -> ModelName:
         """Name the model as answers do."""
-        return ModelName(models.NAME, str(self.model.version))
+        return ModelName(versions.NAME, str(self.model.version))
 
     def read(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.uint8]:
         """Turn a picture file into the digit in it, uint8 (28, 28).
@@ -59,8 +89,10 @@ class Predictor:
             ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or WrongImageSize.
 
         """
-        picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
-        return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
+        with self.observer.stage("decode"):
+            picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
+        with self.observer.stage("prepare"):
+            return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
 
     def prepare(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.float32]:
         """Turn a picture file into the network's vector, float32 (784,).
@@ -72,11 +104,16 @@ class Predictor:
         vector: NDArray[np.float32] = digits.scale(self.read(data, preparation))[0]
         return vector
 
+    def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the probabilities float32 (n, 10) of vectors float32 (n, 784), in one call of the model."""
+        with self.observer.stage("predict"):
+            probabilities = self.model.predict(vectors)
+        self.observer.predicted(self.model.version, probabilities)
+        return probabilities
+
     def predict(self, vectors: Sequence[NDArray[np.float32]]) -> list[Prediction]:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""
-        if not vectors:
-            return []
-        return [self._judge(row) for row in self.model.predict(np.stack(vectors))]
+        return [self._judge(row) for row in self.probabilities(np.stack(vectors))] if vectors else []
 
     def explain(self, digit: NDArray[np.uint8]) -> Explanation:
         """Predict a digit uint8 (28, 28), and tell what in it mattered."""

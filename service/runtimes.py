@@ -4,8 +4,9 @@ Both take float32 (n, 784) in [0, 1] and give the probabilities of the ten digit
 """
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,23 @@ from service.errors import ModelError
 
 SIGNATURE = "serving_default"
 COMPILATION = Path("assets.extra/model.tflite")
+SHAPES = ((784,), (28, 28), (28, 28, 1))  # that a model may take its pictures in
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The names of a model's input and output, and the shape that it takes each picture in, one of `SHAPES`."""
+
+    input: str
+    shape: tuple[int, ...]
+    output: str
 
 
 class Runtime(Protocol):
     """A loaded model. It may be called from several threads at once."""
 
     name: str
+    signature: Signature
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
@@ -35,11 +47,15 @@ class LiteRT:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(str(version / COMPILATION), num_threads=1)
-        except ValueError as error:
+            # Read into memory: a file that is mapped and then cut short would kill the process.
+            content = (version / COMPILATION).read_bytes()
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            names = self._interpreter.get_signature_list()[SIGNATURE]
+        except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"LiteRT can't read {version / COMPILATION}: {error}.") from error
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        (input_,), (output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self.signature = Signature(names["inputs"][0], tuple(input_["shape"][1:].tolist()), names["outputs"][0])
+        self._input, self._output = input_["index"], output["index"]
         self._size = 0
         self._lock = threading.Lock()
 
@@ -47,10 +63,10 @@ class LiteRT:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
         with self._lock:
             if len(batch) != self._size:
-                self._interpreter.resize_tensor_input(self._input, batch.shape)
+                self._interpreter.resize_tensor_input(self._input, (len(batch), *self.signature.shape))
                 self._interpreter.allocate_tensors()
                 self._size = len(batch)
-            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.set_tensor(self._input, batch.reshape(-1, *self.signature.shape))
             self._interpreter.invoke()
             probabilities: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return probabilities
@@ -66,15 +82,37 @@ class TensorFlow:
 
         try:
             self._model = tf.saved_model.load(str(version))  # the signature alone doesn't keep its variables
-            self._signature = self._model.signatures[SIGNATURE]
+            self._function = self._model.signatures[SIGNATURE]
         except Exception as error:  # TensorFlow raises nearly anything for a damaged file
             raise ModelError(f"TensorFlow finds no signature {SIGNATURE} in {version}: {error}.") from error
         self._constant = tf.constant
-        self._input = next(iter(self._signature.structured_input_signature[1]))
-        self._output = next(iter(self._signature.structured_outputs))
+        try:
+            self.signature = _describe(self._function)
+        except ValueError as error:
+            raise ModelError(f"{version} is no model of digits: {error}.") from error
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
-        outputs = self._signature(**{self._input: self._constant(batch)})
-        probabilities: NDArray[np.float32] = outputs[self._output].numpy()
+        pictures = self._constant(batch.reshape(-1, *self.signature.shape))
+        probabilities: NDArray[np.float32] = self._function(**{self.signature.input: pictures})[
+            self.signature.output
+        ].numpy()
         return probabilities
+
+
+def _describe(function: Any) -> Signature:
+    """Describe a SavedModel's function, whatever its tensors are called.
+
+    Raises:
+        ValueError: it doesn't take float32 (n, 784), (n, 28, 28) or (n, 28, 28, 1) alone, or gives no (n, 10).
+
+    """
+    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+    shapes = {name: (spec.dtype.name, spec.shape.rank and spec.shape.as_list()) for name, spec in inputs.items()}
+    ((name, (dtype, shape)), *others) = shapes.items()
+    if others or dtype != "float32" or shape not in [[None, *each] for each in SHAPES]:
+        raise ValueError(f"it takes {shapes}, not float32 (n, 784), (n, 28, 28) or (n, 28, 28, 1)")
+    fitting = [key for key, spec in outputs.items() if spec.shape.rank is None or spec.shape.as_list()[1:] == [10]]
+    if len(fitting) != 1 and "probabilities" not in fitting:
+        raise ValueError(f"of its outputs, {', '.join(outputs)}, one alone must be (n, 10), or be called probabilities")
+    return Signature(name, tuple(shape[1:]), "probabilities" if "probabilities" in fitting else fitting[0])

@@ -21,8 +21,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.models import CARD, REPORT
 from service.settings import DEFAULT_MODELS
+from service.versions import CARD, REPORT
 from training import data
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from service.errors import ModelError, ServiceError
-from service.models import NAME, REPORT
 from service.settings import DEFAULT_MODELS, Settings
+from service.versions import NAME, REPORT
 from training import data
 from training.data import HELD_OUT
 from training.errors import TrainingError
@@ -135,7 +135,7 @@ def show_data(source: str | None, samples: Path) -> None:
 def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet: Path | None) -> None:
     """Print how many pictures, as people upload them, are read right."""
     dataset = data.load(source)
-    from service.models import load
+    from service.models import load_default
     from training import preparation
     from training.uploads import make
 
@@ -144,7 +144,7 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
         preparation.draw_sheet(make(held_out, min(images, 3), seed), sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
     uploads = preparation.prepare(held_out, images, seed)
-    rows = list(preparation.accuracies(uploads, load(Settings(models=models))))
+    rows = list(preparation.accuracies(uploads, load_default(Settings(models=models))))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:

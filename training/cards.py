@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from service.errors import ModelError
-from service.models import CARD, sha256
+from service.versions import CARD, sha256
 
 Card = dict[str, Any]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from service.digits import SIDE, scale
-from service.models import REPORT
 from service.pictures import data_url
 from service.runtimes import SIGNATURE
+from service.versions import REPORT
 from training import figures
 from training.evaluate import Answers, Evaluation, reliability
 

@@ -11,7 +11,7 @@ import click
 import keras
 import numpy as np
 
-from service import models
+from service import models, versions
 from service.digits import scale
 from service.errors import ModelError
 from service.runtimes import LiteRT
@@ -57,7 +57,7 @@ def train(run: Run, dataset: Dataset) -> None:
     digits, held_out = dataset.split(recipe.held_out)
     own = _load_extra(run)
     card = _describe(run, recipe, dataset, own)
-    folder = run.models / models.NAME
+    folder = run.models / versions.NAME
     with export.staging(folder) as version:  # before the fit, so that a folder that can't be written stops it
         checkpoint = folder / f".fit-{_digest(card)}.npz"
         model, card["history"], card["seconds"] = _fit(run, recipe, digits, held_out, own, checkpoint)
@@ -154,7 +154,7 @@ def _find_threshold(version: Path, held_out: Digits, uploads: Prepared) -> float
 
 def _compare(folder: Path, evaluation: Evaluation, dataset: Dataset, uploads: Prepared) -> list[str]:
     """Say in what a version is worse than the highest in the folder; nothing where there is none that can be read."""
-    present = models.versions(folder.parent)
+    present = list(versions.find(folder).values())
     if not present:
         return []
     try:

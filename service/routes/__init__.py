@@ -5,8 +5,11 @@ from typing import cast
 import flask
 import msgspec
 
-from service.errors import ServiceError
+from service.errors import ServiceError, TooLarge
+from service.models import Model
 from service.predictor import Predictor
+from service.repository import Repository
+from service.settings import Settings
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -21,11 +24,37 @@ class Failure(msgspec.Struct, frozen=True):
         return cls(str(error), error.code)
 
 
-def predictor() -> Predictor:
-    """Get the predictor of the application that answers the current request."""
-    return cast(Predictor, flask.current_app.extensions["predictor"])
+def settings() -> Settings:
+    """Get the settings of the application that answers the current request."""
+    return cast(Settings, flask.current_app.extensions["settings"])
+
+
+def repository() -> Repository:
+    """Get the versions of the application that answers the current request."""
+    return cast(Repository, flask.current_app.extensions["repository"])
+
+
+def predictor(model: Model | None = None) -> Predictor:
+    """Make a predictor of a model, or of the version that is the default now: ask once a request.
+
+    Raises:
+        ModelError: no version can be served.
+
+    """
+    return Predictor(model or repository().default(), settings())
 
 
 def json_response(answer: object, status: int = 200) -> flask.Response:
     """Answer with the JSON of `answer`: a msgspec struct, or what JSON knows."""
     return flask.Response(msgspec.json.encode(answer), status, content_type="application/json")
+
+
+def check_count(pictures: int) -> None:
+    """See that a request has no more pictures than are read.
+
+    Raises:
+        TooLarge: it has.
+
+    """
+    if pictures > settings().max_files:
+        raise TooLarge(f"The request has {pictures} pictures: at most {settings().max_files} are read.")

@@ -12,5 +12,6 @@ routes = Blueprint("explain", __name__)
 @routes.post("/explain")
 def explain() -> flask.Response:
     """Predict the one picture of the request, and explain the answer."""
-    digit = predictor().read(read_image(request), read_preparation(request))
-    return json_response(predictor().explain(digit))
+    reader = predictor()
+    digit = reader.read(read_image(request), read_preparation(request))
+    return json_response(reader.explain(digit))

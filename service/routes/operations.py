@@ -6,7 +6,8 @@ from typing import cast
 import flask
 from flask import Blueprint, current_app
 
-from service.routes import Failure, json_response
+from service.errors import Draining
+from service.routes import json_response, repository
 
 routes = Blueprint("operations", __name__)
 
@@ -19,10 +20,19 @@ def livez() -> flask.Response:
 
 @routes.get("/readyz")
 def readyz() -> flask.Response:
-    """Answer 200 while requests are welcome, and 503 once the service was told to stop.
+    """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
+    check_ready()
+    return json_response({"ready": True})
 
-    The model is loaded and warm before a worker takes its first request.
+
+def check_ready() -> None:
+    """See that requests are welcome.
+
+    Raises:
+        Draining: the service was told to stop.
+        ModelError: no version can be served.
+
     """
     if cast(threading.Event, current_app.extensions["draining"]).is_set():
-        return json_response(Failure("The service is stopping.", "draining"), 503)
-    return json_response({"ready": True})
+        raise Draining("The service is stopping.")
+    repository().default()

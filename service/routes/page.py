@@ -3,8 +3,8 @@
 import flask
 from flask import Blueprint, current_app
 
-from service import models
-from service.routes import predictor
+from service import versions
+from service.routes import repository
 
 # Nothing is loaded from elsewhere, and no script or style runs that is not a file of /static.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -33,8 +33,8 @@ routes = Blueprint("page", __name__, static_folder="../static", static_url_path=
 @routes.get("/")
 def page() -> str:
     """Show the page; its files are under /static."""
-    limit, model = current_app.config["MAX_CONTENT_LENGTH"], predictor().model
-    return flask.render_template("page.html", name=models.NAME, model=model, max_bytes=limit)
+    limit, model = current_app.config["MAX_CONTENT_LENGTH"], repository().default()
+    return flask.render_template("page.html", name=versions.NAME, model=model, max_bytes=limit)
 
 
 @routes.after_request

@@ -4,7 +4,7 @@ import flask
 from flask import Blueprint, request
 
 from service.errors import NoReport
-from service.routes import predictor
+from service.routes import repository
 from service.routes.page import HEADERS
 
 # The report is one file: its styles and pictures are within it, and it has no scripts.
@@ -25,7 +25,7 @@ routes = Blueprint("report", __name__)
 @routes.get("/report")
 def report() -> flask.Response:
     """Show the version's own report."""
-    model = predictor().model
+    model = repository().default()
     if not model.report:
         raise NoReport(f"Version {model.version} of the model has no report.")
     response = flask.Response(model.report, mimetype="text/html")

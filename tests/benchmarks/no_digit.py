@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from service import models
+from service import models, versions
 from training import data
 from training.evaluate import answer
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 
 
-def main(versions: list[str]) -> None:
+def main(folders: list[str]) -> None:
     digits, others = data.load().test, data.load(FASHION).test
     print("| version | area under the ROC curve | digits uncertain | others uncertain |\n|---|--:|--:|--:|")
-    for version in map(Path, versions):
-        runtime, threshold = models.open_runtime(version), models.read_card(version).calibration.threshold
+    for version in map(Path, folders):
+        runtime, threshold = models.open_runtime(version), versions.read_card(version).calibration.threshold
         confidences = [answer(runtime, images).confidences for images in (digits, others)]
         is_digit = np.repeat([True, False], [len(digits), len(others)])
         area = roc_auc_score(is_digit, np.concatenate(confidences))

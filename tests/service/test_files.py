@@ -106,7 +106,7 @@ def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(folder: Path, m
     rows = read_csv(result)
     assert (result.returncode, result.stderr) == (0, b"")
     assert [row["file"] for row in rows] == [str(folder / f"{number}.png") for number in range(COUNT)]
-    predictor = Predictor(models.load(Settings()), Settings())
+    predictor = Predictor(models.load_default(Settings()), Settings())
     expected = predictor.predict([predictor.prepare(png(digit)) for digit in mnist.x_test[:COUNT]])
     assert [int(row["digit"]) for row in rows] == [prediction.digit for prediction in expected]
     probabilities = np.array([[row[f"p{digit}"] for digit in range(10)] for row in rows], np.float64)

@@ -83,13 +83,13 @@ def test_a_confidence_at_the_threshold_is_certain(mnist: Dataset, shipped: Path,
     for name, threshold in (("at", confidence), ("above", np.nextafter(confidence, 2))):
         copy_version(shipped, tmp_path / name, calibration={"threshold": threshold})
     settings = [Settings(models=tmp_path / name) for name in ("at", "above")]
-    answers = [Predictor(models.load(each), each).predict([vectors[0]])[0] for each in settings]
+    answers = [Predictor(models.load_default(each), each).predict([vectors[0]])[0] for each in settings]
     assert [answer.uncertain for answer in answers] == [False, True]
 
 
 def test_without_a_calibration_no_answer_is_uncertain(mnist: Dataset, shipped: Path, tmp_path: Path) -> None:
     copy_version(shipped, tmp_path)
     settings = Settings(models=tmp_path)
-    answers = Predictor(models.load(settings), settings).predict(list(scale(mnist.x_test)))
+    answers = Predictor(models.load_default(settings), settings).predict(list(scale(mnist.x_test)))
     assert min(answer.confidence for answer in answers) < 0.6
     assert not any(answer.uncertain for answer in answers)

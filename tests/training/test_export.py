@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from service import models
+from service import versions
 from service.digits import scale
 from service.runtimes import COMPILATION, LiteRT, TensorFlow
 from tests.conftest import ROOT, png, serving
@@ -44,8 +44,8 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         assert result.returncode == 0, result.stderr
         assert f"Version {number} is in" in result.stdout
         assert "600/600" in result.stdout  # Keras's progress bar
-    first, second = models.versions(tmp_path)
-    card = json.loads((second / models.CARD).read_text())
+    first, second = list(versions.find(tmp_path / "mnist").values())
+    card = json.loads((second / versions.CARD).read_text())
     assert card["settings"] == {
         "optimizer": "momentum",
         "epochs": 1,
@@ -58,7 +58,7 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "rho": 0.0,
     }
     assert card["seed"] == 7
-    assert models.is_intact(second)
+    assert versions.verify(second).files
     assert (first / "assets.extra/model.tflite").read_bytes() == (second / "assets.extra/model.tflite").read_bytes()
     with serving("--models", str(tmp_path)) as server:
         _, answer = server.post(png(mnist.x_test[0]))
@@ -108,6 +108,6 @@ while True:
             process.stdout.readline()
             time.sleep(random.Random(moment).uniform(0.05, 0.3))  # noqa: S311
             process.kill()
-        found = models.versions(tmp_path)
+        found = list(versions.find(tmp_path / "mnist").values())
         assert found
-        assert all(models.is_intact(version) for version in found)
+        assert all(versions.verify(version).files for version in found)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from service import models
+from service import versions
 from service.digits import scale
 from tests.conftest import SEVEN
 from tests.training.test_export import Training
@@ -66,7 +66,7 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(run_training: Tr
     assert f"4 pictures in {own} are mixed in, each 4 times an epoch." in result.stdout
     left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
     assert [str(own / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
-    card = json.loads((tmp_path / "mnist" / "1" / models.CARD).read_text())
+    card = json.loads((tmp_path / "mnist" / "1" / versions.CARD).read_text())
     assert card["extra"]["weight"] == 4
     assert len(card["extra"]["images"]) == 64
 

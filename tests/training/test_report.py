@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.digits import scale
-from service.models import CARD
 from service.runtimes import LiteRT, TensorFlow
+from service.versions import CARD
 from training import report
 from training.data import Dataset
 from training.evaluate import Answers, Evaluation, evaluate

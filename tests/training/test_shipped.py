@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from service import models
+from service import models, versions
 from service.digits import scale
 from training import data
 from training.data import Dataset
@@ -30,7 +30,7 @@ def shoes_and_shirts(shipped: Path) -> np.ndarray:
 
 
 def test_its_card_tells_its_metrics(shipped: Path, answers: Answers) -> None:
-    card = json.loads((shipped / models.CARD).read_text())
+    card = json.loads((shipped / versions.CARD).read_text())
     for name, value in answers.metrics().items():
         assert card["metrics"][f"test_{name}"] == pytest.approx(value, rel=1e-3, abs=1e-6)
 
@@ -49,7 +49,7 @@ def test_what_is_no_digit_has_low_confidence(answers: Answers, shoes_and_shirts:
 
 
 def test_the_threshold_parts_digits_from_others(shipped: Path, answers: Answers, shoes_and_shirts: np.ndarray) -> None:
-    threshold = models.read_card(shipped).calibration.threshold
+    threshold = versions.read_card(shipped).calibration.threshold
     assert (answers.confidences < threshold).mean() < 0.01
     assert (shoes_and_shirts < threshold).mean() > 0.9
 
@@ -57,4 +57,4 @@ def test_the_threshold_parts_digits_from_others(shipped: Path, answers: Answers,
 def test_blank_and_noise_are_uncertain(shipped: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28)).astype(np.uint8)
     confidences = models.open_runtime(shipped).predict(scale(noise)).max(axis=1)
-    assert (confidences < models.read_card(shipped).calibration.threshold).all()
+    assert (confidences < versions.read_card(shipped).calibration.threshold).all()

@@ -25,7 +25,7 @@ def test_the_same_seed_makes_the_same_files(mnist: Dataset) -> None:
 
 def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
     uploads = preparation.prepare(mnist.train[-HELD_OUT:], 40, seed=5)
-    rows = list(preparation.accuracies(uploads, models.load(Settings())))
+    rows = list(preparation.accuracies(uploads, models.load_default(Settings())))
     assert len(rows) == len(CONDITIONS) >= 20
     prepared = [row[2] for row in rows]
     assert np.mean(prepared) >= 0.98
@@ -38,7 +38,7 @@ def test_prepared_side_by_side_they_are_what_they_are_one_by_one(mnist: Dataset)
     uploads = list(make(mnist.train[:100], 1, seed=3))
     assert prepared.conditions == [upload.condition for upload in uploads]
     assert prepared.digits.labels.tolist() == [upload.label for upload in uploads]
-    predictor = Predictor(models.load(Settings()), Settings())
+    predictor = Predictor(models.load_default(Settings()), Settings())
     for upload, digit in zip(uploads[:10], prepared.digits.images, strict=False):
         np.testing.assert_array_equal(predictor.read(upload.data), digit)
 

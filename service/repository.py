@@ -1,0 +1,208 @@
+"""All versions of the model, kept as they are on disk: taken when new, dropped when gone, swapped without a pause."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from service import models, versions
+from service.errors import ModelError, ServiceError, UnknownLabel, UnknownModel
+from service.models import Model
+from service.settings import Settings
+from service.versions import Choice, Snapshot
+
+POLL_SECONDS = 0.5
+
+State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]  # as TensorFlow Serving calls them
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Version:
+    """A version on disk, and what came of it."""
+
+    number: int
+    folder: Path
+    files: Snapshot  # as last seen
+    tried: Snapshot | None = None  # as they were when it was loaded or refused
+    state: State = "START"
+    reason: str = ""  # why it was refused
+    model: Model | None = None  # dropped where others are used more
+    used: float = field(default_factory=time.monotonic)
+
+
+class Repository:
+    """The versions that are served. Any thread may ask for a model; one at a time loads."""
+
+    def __init__(self, settings: Settings, on_change: Callable[["Repository"], None] = lambda _: None) -> None:
+        """Take the default version; the others follow in the background.
+
+        Args:
+            settings: the folder of models, and how versions are loaded.
+            on_change: called whenever the state of a version changes.
+
+        """
+        self._settings, self._on_change = settings, on_change
+        self._versions: dict[int, Version] = {}
+        self._choice = Choice()
+        self._default: Model | None = None
+        self._lock = threading.RLock()
+        self._scan()
+        self._read_choice()
+        for number in self._choice.order(list(self._versions)):
+            if self._default is None:
+                self._take(self._versions[number])
+        threading.Thread(target=self._watch, name="versions", daemon=True).start()
+
+    def default(self) -> Model:
+        """Give the version that is served where none is asked for.
+
+        Raises:
+            ModelError: none can be served.
+
+        """
+        if self._default is None:
+            raise ModelError(f"There is no version of the model {versions.NAME} that can be served.")
+        return self._default
+
+    def model(self, number: int) -> Model:
+        """Give a version by its number, loaded now if it isn't.
+
+        Raises:
+            UnknownModel: there is no such version, or it was refused.
+
+        """
+        version = self._versions.get(number) or self._find_new(number)
+        if version is None:
+            raise UnknownModel(f"There is no version {number} of the model {versions.NAME}.")
+        version.used = time.monotonic()
+        model = version.model or self._load_again(version)
+        if model is None:
+            raise UnknownModel(f"Version {number} of the model {versions.NAME} can't be served: {version.reason}")
+        return model
+
+    def number(self, label: str) -> int:
+        """Give the number of the version that carries a label.
+
+        Raises:
+            UnknownLabel: none does.
+
+        """
+        number = self._choice.labels.get(label)
+        if number is None or number not in self._versions:
+            raise UnknownLabel(f"Unrecognized servable version label: {label}.")
+        return number
+
+    def versions(self) -> list[Version]:
+        """List all versions, the highest first."""
+        return sorted(self._versions.values(), key=lambda version: -version.number)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Map each label to the number of its version."""
+        return self._choice.labels
+
+    def refresh(self) -> None:
+        """Bring all up to what is on disk now; a version that is still being written is left for later."""
+        with self._lock:
+            settled = self._scan()
+            self._read_choice()
+            for version in sorted(settled, key=lambda version: -version.number):
+                self._take(version)
+            self._choose_default()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self.refresh()
+            except Exception:  # a disk that fails for a while must not end this
+                log.exception("The versions on disk can't be looked through.")
+            time.sleep(POLL_SECONDS)
+
+    def _scan(self) -> list[Version]:
+        """Take note of what is on disk, and give the versions to be tried: new or changed, and as they were before."""
+        found = versions.find(versions.home(self._settings.models))
+        for number, version in list(self._versions.items()):
+            if found.get(number) != version.folder:
+                self._remove(version)
+        settled = []
+        for number, folder in found.items():
+            files = versions.snapshot(folder)
+            version = self._versions.setdefault(number, Version(number, folder, files))
+            if version.files == files != version.tried:
+                settled.append(version)
+            version.files = files
+        return settled
+
+    def _read_choice(self) -> None:
+        try:
+            self._choice = versions.read_choice(versions.home(self._settings.models))
+        except ModelError as error:
+            log.warning("The labels stay as they were. %s", error)
+
+    def _take(self, version: Version) -> None:
+        """Load a version beside the others, and put it in place of what it was before; or refuse it."""
+        version.tried = version.files
+        self._become(version, "LOADING" if version.model is None else version.state)
+        try:
+            version.model = models.load(version.folder, self._settings)
+        except Exception as error:
+            self._refuse(version, error)
+            return
+        version.reason, version.used = "", time.monotonic()
+        self._become(version, "AVAILABLE")
+        self._choose_default()
+        self._drop_least_used()
+        log.info("Version %d is served by %s.", version.number, version.model.runtime.name)
+
+    def _refuse(self, version: Version, error: Exception) -> None:
+        version.reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}."
+        log.error("Version %d is refused. %s", version.number, version.reason)
+        self._become(version, "END" if version.model is None else version.state)
+
+    def _remove(self, version: Version) -> None:
+        del self._versions[version.number]
+        version.model = None
+        self._become(version, "END")
+        log.info("Version %d is gone.", version.number)
+
+    def _become(self, version: Version, state: State) -> None:
+        version.state = state
+        self._on_change(self)
+
+    def _choose_default(self) -> None:
+        """Make the best version the default; where none is available, the old one keeps serving."""
+        available = [number for number, version in self._versions.items() if version.state == "AVAILABLE"]
+        for number in self._choice.order(available):
+            if model := self._versions[number].model or self._load_again(self._versions[number]):
+                self._default = model
+                return
+
+    def _find_new(self, number: int) -> Version | None:
+        """Take a version that another process may have found a moment before."""
+        folder = versions.home(self._settings.models) / str(number)
+        if not folder.is_dir():
+            return None
+        with self._lock:
+            self._scan()
+            version = self._versions.get(number)
+            if version and version.tried is None:
+                self._take(version)
+            return version
+
+    def _load_again(self, version: Version) -> Model | None:
+        with self._lock:
+            if version.model is None and version.state in ("START", "AVAILABLE"):
+                self._take(version)
+            return version.model
+
+    def _drop_least_used(self) -> None:
+        spare = [each for each in self._versions.values() if each.model and each.model is not self._default]
+        loaded = len(spare) + (self._default is not None)
+        for version in sorted(spare, key=lambda version: version.used)[: max(0, loaded - self._settings.max_loaded)]:
+            version.model = None
+            self._on_change(self)

@@ -1,0 +1,65 @@
+"""Numbers that a request sends as pixels: nested lists in, vectors out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from service.digits import SIDE
+from service.errors import InvalidTensor
+
+# How deep the lists of one picture are nested, and what they then are.
+_TYPES: dict[int, Any] = {1: list[float], 2: list[list[float]], 3: list[list[list[float]]]}
+_SHAPES = {1: (SIDE * SIDE,), 2: (SIDE, SIDE), 3: (SIDE, SIDE, 1)}
+FORMS = f"{SIDE * SIDE} numbers in [0, 1], or {SIDE}x{SIDE} or {SIDE}x{SIDE}x1 of them"
+
+
+def from_lists(pictures: Sequence[object], name: str = "instances") -> NDArray[np.float32]:
+    """Turn pictures, each 784 numbers in [0, 1] or lists of 28x28 or 28x28x1, into vectors float32 (n, 784).
+
+    Raises:
+        InvalidTensor: one is something else; it is named, as an element of `name`.
+
+    """
+    if not pictures:
+        raise InvalidTensor(f"{name} is empty: send at least one picture.")
+    return np.stack([_vector(picture, f"{name}[{number}]") for number, picture in enumerate(pictures)])
+
+
+def _vector(picture: object, name: str) -> NDArray[np.float32]:
+    depth = _depth(picture)
+    if depth not in _TYPES:
+        raise InvalidTensor(f"{name} is not a picture: send {FORMS}.")
+    try:
+        pixels = np.array(msgspec.convert(picture, _TYPES[depth]), np.float64)
+    except msgspec.ValidationError as error:
+        raise InvalidTensor(f"{name} is not a picture: {error}.".replace("$", name)) from error
+    except ValueError:
+        raise InvalidTensor(f"{name} is ragged: its lists differ in length. Send {FORMS}.") from None
+    if pixels.shape != _SHAPES[depth]:
+        raise InvalidTensor(f"{name} has the shape {pixels.shape}: send {FORMS}.")
+    return check_range(pixels.reshape(-1), name).astype(np.float32)
+
+
+def _depth(value: object) -> int:
+    """Count how deep lists are nested, by their first elements; more than four levels count as four."""
+    depth = 0
+    while isinstance(value, list) and value and depth < 4:
+        value, depth = value[0], depth + 1
+    return depth
+
+
+def check_range(pixels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Give back pixels of any float dtype and shape that are all in [0, 1].
+
+    Raises:
+        InvalidTensor: one is not, or is no number.
+
+    """
+    if not (pixels.min() >= 0 and pixels.max() <= 1):  # so that NaN is refused too
+        place = int(np.argmin((pixels >= 0) & (pixels <= 1)))
+        index = "".join(f"[{number}]" for number in np.unravel_index(place, pixels.shape))
+        raise InvalidTensor(f"{name}{index} is {pixels.flat[place]}: pixels are numbers in [0, 1].")
+    return pixels

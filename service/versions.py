@@ -1,0 +1,145 @@
+"""The versions of the model on disk: their folders, model cards and checksums, their labels, which are withdrawn."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from service.errors import ModelError
+from service.settings import DEFAULT_MODELS
+
+NAME = "mnist"
+CARD = Path("assets.extra/model.json")
+REPORT = Path("assets.extra/report/index.html")
+CHOICE = "versions.json"
+
+Snapshot = frozenset[tuple[str, int, int]]  # path, size and time of change, in nanoseconds, of every file
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How sure an answer must be, as measured on images held out from the fit."""
+
+    threshold: Annotated[float, Meta(ge=0, le=1)]  # an answer of a lower confidence is uncertain
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """How well a version reads."""
+
+    test_accuracy: float | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What the service reads of a version's model card, assets.extra/model.json."""
+
+    files: dict[str, str] = {}  # the SHA-256 of every other file of the version, by its path in it
+    calibration: Calibration = Calibration(threshold=0)  # no confidence is lower
+    metrics: Metrics = Metrics()
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What was said of the versions in a folder, in versions.json beside them."""
+
+    labels: dict[str, int] = {}
+    withdrawn: tuple[int, ...] = ()  # never the default, while there are others
+
+    def order(self, numbers: Iterable[int]) -> list[int]:
+        """Order numbers as they are wanted for the default: the highest first, and last those withdrawn."""
+        return sorted(numbers, key=lambda number: (number not in self.withdrawn, number), reverse=True)
+
+
+def home(models: Path) -> Path:
+    """Give the folder whose versions are served: `mnist` in `models`, or this package's where that has none."""
+    return models / NAME if find(models / NAME) else DEFAULT_MODELS / NAME
+
+
+def find(folder: Path) -> dict[int, Path]:
+    """Find the versions in a folder, by their numbers, the lowest first."""
+    found = {int(path.name): path for path in folder.glob("[0-9]*") if _is_number(path.name) and path.is_dir()}
+    return dict(sorted(found.items()))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and str(int(name)) == name
+
+
+def snapshot(version: Path) -> Snapshot:
+    """List the files of a version, so that a change shows; what vanishes meanwhile is left out."""
+    files = []
+    for folder, _, names in os.walk(version):
+        for name in names:
+            try:
+                found = os.stat(os.path.join(folder, name))
+            except OSError:
+                continue
+            files.append((os.path.join(folder, name), found.st_size, found.st_mtime_ns))
+    return frozenset(files)
+
+
+def verify(version: Path) -> Card:
+    """Read a version's model card, and see that every file is as it records; a bare SavedModel has no card.
+
+    Raises:
+        ModelError: the card is damaged, or a file is missing or another than it was.
+
+    """
+    card = read_card(version)
+    for name, digest in card.files.items():
+        if not (version / name).is_file():
+            raise ModelError(f"{version} is not complete: {name} is missing.")
+        if sha256(version / name) != digest:
+            raise ModelError(f"{version} is damaged: {name} is not as its model card records it.")
+    return card
+
+
+def read_card(version: Path) -> Card:
+    """Read a version's model card; that of a bare SavedModel, which has none, says nothing.
+
+    Raises:
+        ModelError: the card is damaged, or has a value that none can have, such as a threshold over 1.
+
+    """
+    try:
+        return msgspec.json.decode((version / CARD).read_bytes(), type=Card)
+    except FileNotFoundError:
+        return Card()
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise ModelError(f"The model card {version / CARD} is wrong: {error}.") from error
+
+
+def sha256(path: Path) -> str:
+    """Hash a file, as model cards record it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_choice(folder: Path) -> Choice:
+    """Read what was said of the versions in a folder; nothing, where there is no such file.
+
+    Raises:
+        ModelError: the file is damaged.
+
+    """
+    try:
+        return msgspec.json.decode((folder / CHOICE).read_bytes(), type=Choice)
+    except FileNotFoundError:
+        return Choice()
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise ModelError(f"{folder / CHOICE} can't be read: {error}.") from error
+
+
+def write_choice(folder: Path, choice: Choice) -> None:
+    """Write what is said of the versions in a folder, in one step.
+
+    Raises:
+        ModelError: the file can't be written.
+
+    """
+    unfinished = folder / f".{CHOICE}.{os.getpid()}"
+    try:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(choice)) + b"\n")
+        unfinished.replace(folder / CHOICE)
+    except OSError as error:
+        raise ModelError(f"{folder / CHOICE} can't be written: {(error.strerror or str(error)).lower()}.") from error
