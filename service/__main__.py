@@ -2,15 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, get_args
 
 import click
 import msgspec
 
-from service import __version__, models, rows
-from service.errors import ServiceError
+from service import __version__, keys, models, rows
+from service.administration import administer, refusals
 from service.settings import Settings, read_settings, variable
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def serve() -> None:
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
+main.add_command(administer)
+
+
 @main.command("predict")
 @click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
 @click.option(
@@ -82,7 +85,7 @@ def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | 
     from service import files
 
     settings, found = _read_settings(), files.find(paths)
-    with _refusals(), closing(files.predict(found, settings, preparation)) as outcomes:
+    with refusals(), closing(files.predict(found, settings, preparation)) as outcomes:
         form = form or ("table" if sys.stdout.isatty() else "csv")
         succeeded = rows.write(form, found, _progress(outcomes, len(found)))
     sys.exit(not succeeded)
@@ -99,15 +102,6 @@ def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
             yield from bar
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Tell what is refused as one sentence, where Python has a traceback."""
-    try:
-        yield
-    except ServiceError as error:
-        raise click.ClickException(str(error)) from error
-
-
 def _read_settings() -> Settings:
     """Read the settings, and see that there is a model that can be served with them.
 
@@ -115,8 +109,9 @@ def _read_settings() -> Settings:
         click.ClickException: a setting is wrong, or there is no such model.
 
     """
-    with _refusals():
+    with refusals():
         settings = read_settings(os.environ)
+        keys.read(settings)
         models.check_default(settings)
     return settings
 

@@ -2,15 +2,27 @@
 
 import logging
 import threading
+from typing import Any
 
 import flask
+from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
+from service import headers, keys, metrics, record
 from service.errors import ServiceError
 from service.repository import Repository
 from service.routes import Failure, explain, json_response, operations, page, predict, report
 from service.routes.uploads import Request
 from service.settings import Settings
+
+# What a page of another origin may send, and read of an answer.
+CORS_HEADERS: dict[str, Any] = {
+    "allow_headers": [
+        "Authorization", "Content-Type", "Inference-Header-Content-Length", "traceparent", "X-API-Key", "X-Request-ID",
+    ],
+    "expose_headers": ["Inference-Header-Content-Length", "Retry-After", "X-Request-ID"],
+    "max_age": 3600,
+}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +37,15 @@ def create_app(settings: Settings) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["settings"] = settings
-    app.extensions["repository"] = Repository(settings)
+    app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
     for module in (page, predict, explain, report, operations):
         app.register_blueprint(module.routes)
+    for concern in (headers, record):
+        concern.init_app(app)
+    keys.init_app(app, keys.read(settings))
+    if settings.cors_origins:
+        CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)
@@ -36,7 +53,10 @@ def create_app(settings: Settings) -> flask.Flask:
 
 
 def _refuse(error: ServiceError) -> flask.Response:
-    return json_response(Failure.of(error), error.status)
+    metrics.REFUSED.labels(error.code).inc()
+    response = json_response(Failure.of(error), error.status)
+    response.headers.extend(error.headers)
+    return response
 
 
 def _refuse_http(error: HTTPException) -> flask.Response:

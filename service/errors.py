@@ -1,11 +1,14 @@
 """What can be wrong, each with the HTTP status and the code that a client sees."""
 
+from collections.abc import Mapping
+
 
 class ServiceError(Exception):
     """Anything this service refuses, as one plain sentence. Never raised itself."""
 
     status = 500
     code = "internal_error"
+    headers: Mapping[str, str] = {}
 
 
 class SettingsError(ServiceError):
@@ -19,6 +22,7 @@ class ModelError(ServiceError):
 
     status = 503
     code = "no_model"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class UnreadableFile(ServiceError):
@@ -107,6 +111,7 @@ class Unauthorized(ServiceError):
 
     status = 401
     code = "unauthorized"
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class RequestTimeout(ServiceError):
@@ -121,6 +126,7 @@ class Draining(ServiceError):
 
     status = 503
     code = "draining"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class Overloaded(ServiceError):
@@ -128,6 +134,7 @@ class Overloaded(ServiceError):
 
     status = 503
     code = "overloaded"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class TooLarge(ServiceError):

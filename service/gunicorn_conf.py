@@ -1,7 +1,9 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf 'service:create_app()'`."""
 
 import os
+from typing import Any
 
+from service import logs, shared_counts
 from service.settings import read_settings
 
 _settings = read_settings(os.environ)
@@ -11,8 +13,20 @@ workers = _settings.workers
 threads = _settings.threads
 worker_class = "service.worker.Worker"
 graceful_timeout = _settings.grace
-loglevel = _settings.log_level
+logconfig_dict = logs.configuration(_settings)
 
 # The heartbeat file belongs in memory, and so the service runs on a read-only file system.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
+
+shared_counts.make(worker_tmp_dir)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep what a worker process counted, once it is dead."""
+    shared_counts.bury(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    shared_counts.remove()

@@ -5,6 +5,7 @@ from typing import cast
 import flask
 import msgspec
 
+from service import record
 from service.errors import ServiceError, TooLarge
 from service.models import Model
 from service.predictor import Predictor
@@ -41,7 +42,9 @@ def predictor(model: Model | None = None) -> Predictor:
         ModelError: no version can be served.
 
     """
-    return Predictor(model or repository().default(), settings())
+    model = model or repository().default()
+    record.current().version = model.version
+    return Predictor(model, settings(), record.current())
 
 
 def json_response(answer: object, status: int = 200) -> flask.Response:

@@ -6,6 +6,7 @@ from typing import cast
 import flask
 from flask import Blueprint, current_app
 
+from service import metrics
 from service.errors import Draining
 from service.routes import json_response, repository
 
@@ -36,3 +37,10 @@ def check_ready() -> None:
     if cast(threading.Event, current_app.extensions["draining"]).is_set():
         raise Draining("The service is stopping.")
     repository().default()
+
+
+@routes.get("/metrics")
+@routes.get("/monitoring/prometheus/metrics")  # where TensorFlow Serving has them
+def show_metrics() -> flask.Response:
+    """Show the metrics of all worker processes, as Prometheus reads them."""
+    return flask.Response(metrics.scrape(repository()), content_type=metrics.CONTENT_TYPE)

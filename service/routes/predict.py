@@ -5,6 +5,7 @@ import numpy as np
 from flask import Blueprint, request
 from numpy.typing import NDArray
 
+from service import metrics
 from service.errors import ServiceError
 from service.predictor import Prediction, Predictor, Preparation
 from service.routes import Failure, json_response, predictor
@@ -37,4 +38,5 @@ def _prepare(reader: Predictor, data: bytes, preparation: Preparation) -> NDArra
     try:
         return reader.prepare(data, preparation)
     except ServiceError as error:
+        metrics.REFUSED.labels(error.code).inc()
         return Failure.of(error)

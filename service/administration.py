@@ -1,0 +1,153 @@
+"""The command line's `models`: what versions there are, whether they are intact, which is the default."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from service import models, versions
+from service.errors import ModelError, ServiceError
+from service.settings import Settings, read_settings
+from service.versions import Choice
+
+LABEL = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Tell what is refused as one sentence, where Python has a traceback."""
+    try:
+        yield
+    except ServiceError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group("models")
+def administer() -> None:
+    """List, verify and label the versions of the model, or go back to the previous one.
+
+    A running service takes what is changed here within seconds.
+    """
+
+
+@administer.command("list")
+def show() -> None:
+    """List the versions, the highest first: labels, accuracy on MNIST's test images, age and state."""
+    with refusals():
+        settings = read_settings(os.environ)
+        folder = versions.home(settings.models)
+        choice, found = versions.read_choice(folder), versions.find(folder)
+    states = {number: _state(path, settings) for number, path in found.items()}
+    default = next((number for number in choice.order(found) if states[number] == "intact"), None)
+    click.echo(f"{'version':>7}  {'labels':16}  {'accuracy':>8}  {'age':>8}  state")
+    for number in sorted(found, reverse=True):
+        state = "withdrawn" if number in choice.withdrawn and states[number] == "intact" else states[number]
+        labels = ", ".join(sorted(label for label, labelled in choice.labels.items() if labelled == number))
+        state = "default" if number == default else state
+        click.echo(f"{number:7}  {labels:16}  {_accuracy(found[number]):>8}  {_age(found[number]):>8}  {state}")
+
+
+def _state(version: Path, settings: Settings) -> str:
+    try:
+        models.choose_runtime(version, versions.verify(version), settings.runtime)
+    except ModelError as error:
+        return str(error)
+    return "intact"
+
+
+def _accuracy(version: Path) -> str:
+    try:
+        accuracy = versions.read_card(version).metrics.test_accuracy
+    except ModelError:
+        return ""
+    return f"{accuracy:.2%}" if accuracy else ""
+
+
+def _age(version: Path) -> str:
+    seconds = max(0.0, time.time() - version.stat().st_mtime)
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@administer.command("verify")
+def verify() -> None:
+    """Check every file of every version against its model card. The exit code is 1 if one is damaged."""
+    with refusals():
+        found = versions.find(versions.home(read_settings(os.environ).models))
+    intact = [_verify(number, path) for number, path in found.items()]
+    raise SystemExit(not all(intact))
+
+
+def _verify(number: int, version: Path) -> bool:
+    try:
+        files = versions.verify(version).files
+    except ModelError as error:
+        click.echo(f"{number}: {error}")
+        return False
+    click.echo(f"{number}: {len(files)} files are intact." if files else f"{number}: it has no model card to check by.")
+    return True
+
+
+@administer.command("label")
+@click.argument("label")
+@click.argument("version", type=click.IntRange(0), required=False)
+@click.option("--remove", is_flag=True, help="Remove the label.")
+def label(label: str, version: int | None, remove: bool) -> None:
+    """Give a version a label, such as stable or canary, or move it there; --remove takes it away."""
+    if not LABEL.fullmatch(label):
+        raise click.BadParameter("A label begins with a letter; letters, digits, - _ and . follow.")
+    if remove == (version is not None):
+        raise click.UsageError("Say which version the label is for, or --remove.")
+    with refusals():
+        folder, choice = _own_folder()
+        if version is not None and version not in versions.find(folder):
+            raise ModelError(f"There is no version {version} in {folder}.")
+        labels = {name: number for name, number in choice.labels.items() if name != label}
+        labels |= {} if version is None else {label: version}
+        versions.write_choice(folder, msgspec.structs.replace(choice, labels=labels))
+    click.echo(f"{label} is no more." if version is None else f"{label} is version {version}.")
+
+
+@administer.command("rollback")
+@click.option("--undo", is_flag=True, help="Take the last rollback back.")
+def rollback(undo: bool) -> None:
+    """Make the previous version the default. The present one stays served under its number.
+
+    A version that is trained later becomes the default again.
+    """
+    with refusals():
+        settings = read_settings(os.environ)
+        folder, choice = _own_folder()
+        if undo and not choice.withdrawn:
+            raise ModelError("There is no rollback to take back.")
+        default = _default(folder, choice, settings)
+        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, default)
+        choice = msgspec.structs.replace(choice, withdrawn=withdrawn)
+        previous = _default(folder, choice, settings)
+        if previous in withdrawn:
+            raise ModelError(f"There is no previous version in {folder} that could be served.")
+        versions.write_choice(folder, choice)
+    click.echo(f"The default is version {previous}.")
+
+
+def _own_folder() -> tuple[Path, Choice]:
+    """Give the folder of versions under the setting MNIST_MODELS, and what was said of them."""
+    folder = read_settings(os.environ).models / versions.NAME
+    if not versions.find(folder):
+        raise ModelError(f"There is no version in {folder}.")
+    return folder, versions.read_choice(folder)
+
+
+def _default(folder: Path, choice: Choice, settings: Settings) -> int:
+    found = versions.find(folder)
+    for number in choice.order(found):
+        if _state(found[number], settings) == "intact":
+            return number
+    raise ModelError(f"There is no version in {folder} that could be served.")

@@ -1,0 +1,72 @@
+"""API keys: read as hashes, and asked of every request but those for health."""
+
+import hashlib
+import hmac
+import re
+from pathlib import Path
+
+import flask
+from flask import request
+
+from service.errors import SettingsError, Unauthorized
+from service.settings import Settings
+
+# Load balancers and orchestrators have no key.
+OPEN = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+
+HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
+
+
+def read(settings: Settings) -> list[bytes]:
+    """Give the SHA-256 of every key that is set; none where no keys are set.
+
+    Raises:
+        SettingsError: the file of keys can't be read, or holds none; or a hash is none.
+
+    """
+    keys = [key.strip() for key in settings.api_keys.split(",")]
+    if settings.api_keys_file:
+        keys += _read_file(settings.api_keys_file)
+    digests = [_digest(key) for key in keys if key]
+    if not digests and (settings.api_keys or settings.api_keys_file):
+        raise SettingsError("MNIST_API_KEYS and MNIST_API_KEYS_FILE are set, but hold no key.")
+    return digests
+
+
+def _read_file(path: str) -> list[str]:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"MNIST_API_KEYS_FILE is {path!r}, which can't be read.") from None
+    return [line.strip() for line in lines if not line.startswith("#")]
+
+
+def _digest(key: str) -> bytes:
+    if HASH.fullmatch(key):
+        return bytes.fromhex(key.removeprefix("sha256:"))
+    if key.startswith("sha256:"):
+        raise SettingsError("MNIST_API_KEYS has a hash that is not sha256: and 64 hexadecimal digits.")
+    return hashlib.sha256(key.encode()).digest()
+
+
+def init_app(app: flask.Flask, digests: list[bytes]) -> None:
+    """Ask every request of an application for a key, if there are any."""
+
+    def check() -> None:
+        # A browser asks by OPTIONS, without a key, whether it may send one.
+        if request.path not in OPEN and request.method != "OPTIONS" and not _is_known(_given(), digests):
+            raise Unauthorized("A key is needed, as Authorization: Bearer KEY, or as X-API-Key: KEY.")
+
+    if digests:
+        app.before_request(check)
+
+
+def _given() -> str:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+
+
+def _is_known(key: str, digests: list[bytes]) -> bool:
+    """Compare a key with all, in a time that tells nothing of them."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    return sum([hmac.compare_digest(digest, each) for each in digests]) > 0

@@ -1,0 +1,127 @@
+"""What is kept of each request: its line in the log, and what it adds to the metrics."""
+
+import logging
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from time import perf_counter
+from typing import Any, cast
+
+import flask
+import numpy as np
+from flask import g, request
+from numpy.typing import NDArray
+
+from service import metrics
+from service.predictor import Stage
+
+# When the worker had the whole request; it may have waited since.
+ARRIVED = "service.arrived"
+
+# Others' identifiers are taken where they can't break a line or fill the log.
+REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,64})?")
+
+log = logging.getLogger("service.requests")
+
+
+class Record:
+    """One request, from its arrival to its answer. It observes the predictor."""
+
+    def __init__(self, headers: Any, arrived: float | None = None) -> None:
+        given = headers.get("X-Request-ID", "")
+        self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        traceparent = headers.get("traceparent", "")
+        self.traceparent = traceparent if TRACEPARENT.fullmatch(traceparent) else None
+        self.started = perf_counter()
+        self.arrived = arrived or self.started
+        self.predicting = self.predicted_at = self.started
+        self.version: int | None = None
+        self.pictures = 0
+        self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
+
+    def stage(self, name: Stage) -> AbstractContextManager[object]:
+        """Measure a stage of a picture's way."""
+        if name == "predict":
+            return self._predict()
+        if name == "decode":
+            self._count(1)
+        return metrics.stages[name].time()
+
+    @contextmanager
+    def _predict(self) -> Iterator[None]:
+        self.predicting = perf_counter()
+        yield
+        self.predicted_at = perf_counter()
+        metrics.stages["predict"].observe(self.predicted_at - self.predicting)
+
+    def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Note and count the answers to a batch, float32 (n, 10)."""
+        self._count(len(probabilities) - self.pictures)
+        metrics.count_answers(version, probabilities)
+        if len(probabilities) == 1:
+            self.answer = int(probabilities[0].argmax()), float(probabilities[0].max())
+
+    def _count(self, pictures: int) -> None:
+        """Count pictures taken: files where they are decoded, vectors where they are predicted."""
+        if pictures > 0:
+            self.pictures += pictures
+            metrics.PICTURES_IN_FLIGHT.inc(pictures)
+
+    def close(self, route: str, response: flask.Response) -> None:
+        """Count the request and write its line."""
+        answered = perf_counter()
+        metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
+        metrics.stages["whole"].observe(answered - self.arrived)
+        metrics.REQUESTS.labels(route, response.status_code).inc()
+        if self.version is not None:
+            self._close_version(self.version, answered, response.status_code < 400)
+        if log.isEnabledFor(logging.INFO):
+            log.info("request", extra={"fields": self._fields(answered, route, response)})
+
+    def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
+        metrics.VERSION_REQUESTS.labels(version, "success" if succeeded else "fail").inc()
+        if succeeded:
+            times = (self.arrived, self.started, self.predicting, self.predicted_at, answered)
+            for part, start, end in zip(metrics.PARTS, times, times[1:], strict=False):
+                metrics.VERSION_SECONDS.labels(version, part).inc(end - start)
+
+    def _fields(self, answered: float, route: str, response: flask.Response) -> dict[str, object]:
+        digit, confidence = self.answer or (None, None)
+        fields = {
+            "method": request.method,
+            "route": route,
+            "status": response.status_code,
+            "milliseconds": round((answered - self.arrived) * 1000, 3),
+            "bytes": request.content_length or 0,
+            "pictures": self.pictures or None,
+            "version": self.version,
+            "digit": digit,
+            "confidence": confidence and round(confidence, 6),
+            "id": self.id,
+            "traceparent": self.traceparent,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def init_app(app: flask.Flask) -> None:
+    """Keep a record of each request of an application."""
+    app.before_request(_open)
+    app.after_request(_close)
+
+
+def current() -> Record:
+    """Get the record of the current request."""
+    return cast(Record, g.record)
+
+
+def _open() -> None:
+    g.record = Record(request.headers, request.environ.get(ARRIVED))
+
+
+def _close(response: flask.Response) -> flask.Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    response.headers["X-Request-ID"] = current().id
+    current().close(route, response)
+    return response
