@@ -109,6 +109,8 @@ def label(label: str, version: int | None, remove: bool) -> None:
         folder, choice = _own_folder()
         if version is not None and version not in versions.find(folder):
             raise ModelError(f"There is no version {version} in {folder}.")
+        if remove and label not in choice.labels:
+            raise ModelError(f"There is no label {label} in {folder}.")
         labels = {name: number for name, number in choice.labels.items() if name != label}
         labels |= {} if version is None else {label: version}
         versions.write_choice(folder, msgspec.structs.replace(choice, labels=labels))
@@ -127,8 +129,7 @@ def rollback(undo: bool) -> None:
         folder, choice = _own_folder()
         if undo and not choice.withdrawn:
             raise ModelError("There is no rollback to take back.")
-        default = _default(folder, choice, settings)
-        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, default)
+        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, _default(folder, choice, settings))
         choice = msgspec.structs.replace(choice, withdrawn=withdrawn)
         previous = _default(folder, choice, settings)
         if previous in withdrawn:

@@ -2,27 +2,16 @@
 
 import logging
 import threading
-from typing import Any
 
 import flask
-from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from service import headers, keys, metrics, record
+from service import cors, headers, keys, metrics, record
 from service.errors import ServiceError
 from service.repository import Repository
 from service.routes import Failure, explain, json_response, operations, page, predict, report
 from service.routes.uploads import Request
 from service.settings import Settings
-
-# What a page of another origin may send, and read of an answer.
-CORS_HEADERS: dict[str, Any] = {
-    "allow_headers": [
-        "Authorization", "Content-Type", "Inference-Header-Content-Length", "traceparent", "X-API-Key", "X-Request-ID",
-    ],
-    "expose_headers": ["Inference-Header-Content-Length", "Retry-After", "X-Request-ID"],
-    "max_age": 3600,
-}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +33,7 @@ def create_app(settings: Settings) -> flask.Flask:
     for concern in (headers, record):
         concern.init_app(app)
     keys.init_app(app, keys.read(settings))
-    if settings.cors_origins:
-        CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
+    cors.init_app(app, cors.read(settings))
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)
