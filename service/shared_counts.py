@@ -38,8 +38,10 @@ def bury(process: int) -> None:
         for file in files(folder):
             kind, _, owner = file.stem.rpartition("_")
             if owner == str(process):
-                _add(file, folder / f"{kind}_0.db")
-                file.unlink()
+                try:
+                    _add(file, folder / f"{kind}_0.db")
+                finally:
+                    file.unlink()
 
 
 def _add(file: Path, total: Path) -> None:

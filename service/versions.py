@@ -50,6 +50,10 @@ class Choice(msgspec.Struct, frozen=True):
         """Order numbers as they are wanted for the default: the highest first, and last those withdrawn."""
         return sorted(numbers, key=lambda number: (number not in self.withdrawn, number), reverse=True)
 
+    def labels_of(self, number: int) -> list[str]:
+        """List the labels of a version."""
+        return [label for label, labelled in self.labels.items() if labelled == number]
+
 
 def home(models: Path) -> Path:
     """Give the folder whose versions are served: `mnist` in `models`, or this package's where that has none."""
