@@ -24,7 +24,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def failing() -> flask.Flask:
     """The service with defects: a route that fails, a server that does, and a library that writes to standard error."""
     app = service.create_app()
-    app.add_url_rule("/fail", "fail", view_func=lambda: 1 / 0)
+    app.add_url_rule("/fail", "fail", view_func=lambda: str(1 / 0))
     app.add_url_rule("/print", "print", view_func=lambda: str(os.write(2, b"INFO: from a \xff library\n")))
     answer = app.wsgi_app
 

@@ -1,5 +1,6 @@
 """What Prometheus reads: exact over all worker processes, and bounded whatever clients send."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from tests.service.test_process import workers
 from training.data import Dataset
 
 DIGIT = SEVEN.read_bytes()
+
+Counts = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ class Scrape:
     def values(self, label: str) -> set[str]:
         return {each.labels[label] for each in self.samples if label in each.labels}
 
-    def counts(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    def counts(self) -> Counts:
         """Give what must never go down, but for the scrapes themselves."""
         return {
             (each.name, frozenset(each.labels.items())): each.value
@@ -173,7 +176,7 @@ def test_what_is_refused_is_counted_by_code_and_no_picture_stays_in_flight(serve
 
 def test_pictures_in_flight_are_seen(server: Server) -> None:
     body = multipart(*[("a.png", DIGIT)] * 900)
-    seen = set()
+    seen: set[float] = set()
     with ThreadPoolExecutor(1) as pool:
         while not max(seen, default=0):
             request = pool.submit(server.ask, "POST", "/predict/batch", *body)
@@ -202,7 +205,7 @@ def test_counters_never_go_down_while_a_worker_dies(server: Server) -> None:
     process = workers(server)[0]
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill, server, process)
-        highest: dict[object, float] = {}
+        highest: Counts = {}
         while not killing.done():
             try:
                 scrape = Scrape(server)
@@ -213,6 +216,16 @@ def test_counters_never_go_down_while_a_worker_dies(server: Server) -> None:
             highest.update(counts)
             assert scrape.sum("mnist_version_loaded") <= 4
         killing.result()
+
+
+def test_a_scrape_waits_while_counts_are_added_to_others(server: Server) -> None:
+    with open(shared_folder(workers(server)[0]) / "lock") as file, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        scraping = pool.submit(Scrape, server)
+        time.sleep(0.3)
+        assert not scraping.done()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert scraping.result(10).sum("mnist_version_loaded") > 0
 
 
 def test_counts_that_cannot_be_read_end_neither_the_service_nor_the_metrics(server: Server) -> None:
