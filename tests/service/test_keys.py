@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import cors, keys
+from service.app import create_app
 from service.errors import SettingsError
 from service.settings import Settings
 from tests.conftest import SEVEN, Server, serving
@@ -167,6 +168,14 @@ def test_others_may_not(locked: Server, origin: str) -> None:
     for method, path in (("OPTIONS", "/predict"), ("GET", "/livez")):
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
         assert "Access-Control-Allow-Origin" not in get(locked, path, headers, method).headers
+
+
+def test_a_star_lets_pages_of_any_origin_in() -> None:
+    answer = (
+        create_app(Settings(cors_origins="*")).test_client().get("/livez", headers={"Origin": "https://any.example"})
+    )
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", "https://any.example")
+    assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 def test_without_origins_no_page_of_another_may(opened: Server) -> None:

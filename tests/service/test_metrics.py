@@ -240,8 +240,11 @@ def test_counts_that_cannot_be_read_end_neither_the_service_nor_the_metrics(serv
     assert server.post(DIGIT)[0] == 200
 
 
-def test_a_version_that_is_gone_is_not_shown(server: Server, models: Path) -> None:
+def test_a_version_that_is_refused_is_shown_and_one_that_is_gone_is_not(server: Server, models: Path) -> None:
     eventually(lambda: Scrape(server).sum("mnist_version_state", version="1", state="AVAILABLE") == 2)
+    (models / "mnist" / "1" / "saved_model.pb").write_bytes(b"")
+    eventually(lambda: Scrape(server).sum("mnist_version_refused", version="1") == 2)
+    assert Scrape(server).sum("mnist_version_refused") == 2
     shutil.rmtree(models / "mnist" / "1")
     eventually(lambda: Scrape(server).values("version") == {"2"})
 
