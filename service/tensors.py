@@ -1,6 +1,5 @@
-"""Numbers that a request sends as pixels: nested lists in, vectors out."""
+"""Numbers that a request sends as pixels: lists in, vectors out."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,18 +13,6 @@ from service.errors import InvalidTensor
 _TYPES: dict[int, Any] = {1: list[float], 2: list[list[float]], 3: list[list[list[float]]]}
 _SHAPES = {1: (SIDE * SIDE,), 2: (SIDE, SIDE), 3: (SIDE, SIDE, 1)}
 FORMS = f"{SIDE * SIDE} numbers in [0, 1], or {SIDE}x{SIDE} or {SIDE}x{SIDE}x1 of them"
-
-
-def from_lists(pictures: Sequence[object], name: str = "instances") -> NDArray[np.float32]:
-    """Turn pictures, each as `from_list` takes it, into vectors float32 (n, 784).
-
-    Raises:
-        InvalidTensor: one is something else, or there are none; it is named, as an element of `name`.
-
-    """
-    if not pictures:
-        raise InvalidTensor(f"{name} is empty: send at least one picture.")
-    return np.stack([from_list(picture, f"{name}[{number}]") for number, picture in enumerate(pictures)])
 
 
 def from_list(picture: object, name: str) -> NDArray[np.float32]:

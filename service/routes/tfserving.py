@@ -174,7 +174,7 @@ def _check_signature(name: str) -> None:
 def _decode(decoder: msgspec.json.Decoder[Message]) -> Message:
     """Decode the body, whatever its Content-Type."""
     body = read_body(request)
-    if "gzip" in request.headers.get("Content-Encoding", "").lower():
+    if body and "gzip" in request.headers.get("Content-Encoding", "").lower():
         body = gunzip(body, settings().max_bytes)
     if not body:
         raise InvalidJSON("JSON Parse error: The document is empty.")
