@@ -39,13 +39,14 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations, tfserving):
-        app.register_blueprint(module.routes)
-    for concern in (headers, record):
-        concern.init_app(app)
+    # Before a route sees a request, its record is opened, and then its key is asked for.
+    headers.init_app(app)
+    record.init_app(app)
     keys.init_app(app, keys.read(settings))
     if settings.cors_origins:
         CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
+    for module in (page, predict, explain, report, operations, tfserving):
+        app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)

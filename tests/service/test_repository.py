@@ -312,6 +312,10 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
         until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
     spoil(copy(shipped, folder, 9), "corrupt")
     until(lambda: sum("Version 9 is refused" in line for line in server.log) == 2)
+    refused, *others = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
+    assert (refused["version"], refused["state"]) == ("9", "END")
+    assert "saved_model.pb is not as its model card records it" in refused["status"]["error_message"]
+    assert [(each["version"], each["state"]) for each in others] == [(n, "AVAILABLE") for n in ("8", "7", "5", "3")]
     shutil.rmtree(folder / "mnist" / "8")
     until(lambda: {answer[1] for answer in load.answers[-20:]} == {"7"})
     answers = load.stop()
