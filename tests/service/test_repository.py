@@ -141,8 +141,7 @@ def test_a_bad_version_is_refused_and_the_old_one_keeps_serving(
 ) -> None:
     repository = settled(folder)
     spoil(copy(shipped, folder, 7), how)
-    until(lambda: states(repository).get(7) == "END")
-    assert reason in repository.versions()[0].reason
+    until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].reason)
     assert reason in caplog.text
     assert repository.default().version == 5
     with pytest.raises(UnknownModel, match="can't be served"):
