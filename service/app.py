@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, explain, json_response, operations, page, predict, report
+from service.routes import Failure, explain, json_response, openinference, operations, page, predict, report, triton
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations):
+    for module in (page, predict, explain, report, operations, openinference, triton):
         app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)

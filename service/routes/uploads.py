@@ -105,13 +105,23 @@ def _only(files: list[bytes]) -> bytes:
 
 
 def _read_body(request: flask.Request) -> bytes:
-    try:
-        body = request.get_data(cache=False)
-    except Exception as error:
-        raise _unreadable(request, error) from error
+    body = receive(request)
     if not body:
         raise NoImage("The request has no body: send a picture.")
     return body
+
+
+def receive(request: flask.Request) -> bytes:
+    """Take the body of a request, as it is sent.
+
+    Raises:
+        ServiceError: TooLarge or MalformedRequest.
+
+    """
+    try:
+        return request.get_data(cache=False)
+    except Exception as error:
+        raise _unreadable(request, error) from error
 
 
 def _unreadable(request: flask.Request, error: Exception) -> Exception:
