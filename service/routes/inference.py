@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 extensions binary_tensor_data and classification of Triton's. Its words are kept where it refuses the same.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -107,8 +108,8 @@ def read_request(body: bytes, length: str | None, model: Model) -> tuple[InferRe
     document, raw = binary.split(body, length)
     if length is None or document:
         return bodies.decode_json(document, InferRequest), raw
-    size = len(raw) // (SIDE * SIDE * DTYPES["FP32"].itemsize)
-    given = InferInput(model.signature.input, [size, SIDE * SIDE], "FP32", InputParameters(len(raw)))
+    count = math.ceil(len(raw) / (SIDE * SIDE * DTYPES["FP32"].itemsize))
+    given = InferInput(model.signature.input, [count, SIDE * SIDE], "FP32", InputParameters(len(raw)))
     return InferRequest([given], parameters=InferParameters(binary_data_output=True)), raw
 
 
@@ -193,7 +194,7 @@ def _read_files(given: InferInput, count: int, raw: memoryview) -> Sequence[byte
 
 def _read_pixels(given: InferInput, raw: memoryview) -> NDArray[Any]:
     dtype = DTYPES[given.datatype]
-    elements = int(np.prod(given.shape))
+    elements = math.prod(given.shape)
     if given.data is None:
         _check_size(given, len(raw), elements * dtype.itemsize, "bytes")
         pixels: NDArray[Any] = np.frombuffer(raw, dtype)
