@@ -80,4 +80,6 @@ def _decode(document: bytes | memoryview, kind: type[Kind]) -> Kind:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
+        if b"\\ud" in bytes(document).lower():  # perhaps half a character, which no answer could repeat
+            raise
         return msgspec.convert(json.loads(str(document, "utf-8")), kind)

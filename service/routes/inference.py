@@ -44,7 +44,8 @@ class InferInput(msgspec.Struct, frozen=True):
 
     name: Annotated[str, Meta(description="The name of the model's input.")]
     shape: Annotated[
-        list[Dimension], Meta(description="[n, 784], [n, 28, 28] or [n, 28, 28, 1]; of BYTES, [n].", min_length=1)
+        list[Dimension],
+        Meta(description="[n, 784], [n, 28, 28] or [n, 28, 28, 1]; of BYTES, [n].", min_length=1, max_length=4),
     ]
     datatype: Annotated[
         str,
@@ -111,6 +112,25 @@ def read_request(body: bytes, length: str | None, model: Model) -> tuple[InferRe
     count = math.ceil(len(raw) / (SIDE * SIDE * DTYPES["FP32"].itemsize))
     given = InferInput(model.signature.input, [count, SIDE * SIDE], "FP32", InputParameters(len(raw)))
     return InferRequest([given], parameters=InferParameters(binary_data_output=True)), raw
+
+
+def read_wanted(request: InferRequest, model: Model) -> OutputParameters:
+    """Take how the model's one output is wanted: as it is first asked for, where it is more than once.
+
+    Raises:
+        MalformedRequest: another output is wanted, or in shared memory.
+
+    """
+    name = model.signature.output
+    for output in request.outputs or []:
+        if output.name != name:
+            raise MalformedRequest(f"unexpected inference output '{output.name}' for model '{NAME}': it is '{name}'.")
+        if output.parameters and output.parameters.shared_memory_region is not None:
+            raise MalformedRequest(f"The output '{name}' is wanted in shared memory, which is not written.")
+    wanted = (request.outputs[0].parameters if request.outputs else None) or OutputParameters()
+    if wanted.binary_data is None and request.parameters:
+        return msgspec.structs.replace(wanted, binary_data=request.parameters.binary_data_output)
+    return wanted
 
 
 def read_vectors(request: InferRequest, raw: memoryview, reader: Predictor) -> NDArray[np.float32]:
@@ -216,22 +236,3 @@ def _prepare(reader: Predictor, file: bytes | str, name: str) -> NDArray[np.floa
         return reader.prepare(decode_base64(file) if isinstance(file, str) else file)
     except ServiceError as error:
         raise type(error)(f"{name}: {error}") from error
-
-
-def read_wanted(request: InferRequest, model: Model) -> OutputParameters:
-    """Take how the model's one output is wanted: as it is first asked for, where it is more than once.
-
-    Raises:
-        MalformedRequest: another output is wanted, or in shared memory.
-
-    """
-    name = model.signature.output
-    for output in request.outputs or []:
-        if output.name != name:
-            raise MalformedRequest(f"unexpected inference output '{output.name}' for model '{NAME}': it is '{name}'.")
-        if output.parameters and output.parameters.shared_memory_region is not None:
-            raise MalformedRequest(f"The output '{name}' is wanted in shared memory, which is not written.")
-    wanted = (request.outputs[0].parameters if request.outputs else None) or OutputParameters()
-    if wanted.binary_data is None and request.parameters:
-        return msgspec.structs.replace(wanted, binary_data=request.parameters.binary_data_output)
-    return wanted
