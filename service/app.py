@@ -11,7 +11,18 @@ from werkzeug.exceptions import HTTPException
 from service import headers, keys, metrics, record
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, explain, json_response, operations, page, predict, report, tfserving
+from service.routes import (
+    Failure,
+    explain,
+    json_response,
+    openinference,
+    operations,
+    page,
+    predict,
+    report,
+    tfserving,
+    triton,
+)
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -45,7 +56,7 @@ def create_app(settings: Settings) -> flask.Flask:
     keys.init_app(app, keys.read(settings))
     if settings.cors_origins:
         CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
-    for module in (page, predict, explain, report, operations, tfserving):
+    for module in (page, predict, explain, report, operations, tfserving, openinference, triton):
         app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)

@@ -13,8 +13,8 @@ from werkzeug.routing import BaseConverter
 
 from service.errors import InvalidJSON, InvalidTensor, MalformedRequest, UnknownModel, UnknownSignature
 from service.models import Model
-from service.routes import check_count, json_response, predictor, repository, settings
-from service.routes.compression import gunzip
+from service.routes import check_count, json_response, predictor, repository
+from service.routes.bodies import read_body
 from service.routes.instances import is_base64, read_instances
 from service.routes.tfserving_messages import (
     METHOD,
@@ -32,7 +32,6 @@ from service.routes.tfserving_messages import (
     SignatureDef,
     SignatureDefMap,
 )
-from service.routes.uploads import read_body
 from service.runtimes import SIGNATURE
 from service.versions import NAME
 
@@ -174,8 +173,6 @@ def _check_signature(name: str) -> None:
 def _decode(decoder: msgspec.json.Decoder[Message]) -> Message:
     """Decode the body, whatever its Content-Type."""
     body = read_body(request)
-    if body and "gzip" in request.headers.get("Content-Encoding", "").lower():
-        body = gunzip(body, settings().max_bytes)
     if not body:
         raise InvalidJSON("JSON Parse error: The document is empty.")
     try:

@@ -104,8 +104,8 @@ def _only(files: list[bytes]) -> bytes:
     return files[0]
 
 
-def read_body(request: flask.Request) -> bytes:
-    """Read the whole body of a request.
+def receive(request: flask.Request) -> bytes:
+    """Take the body of a request, as it is sent.
 
     Raises:
         ServiceError: TooLarge or MalformedRequest.
@@ -118,7 +118,7 @@ def read_body(request: flask.Request) -> bytes:
 
 
 def _require_body(request: flask.Request) -> bytes:
-    body = read_body(request)
+    body = receive(request)
     if not body:
         raise NoImage("The request has no body: send a picture.")
     return body
