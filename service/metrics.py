@@ -47,7 +47,7 @@ VERSION_LOADED = Gauge(
 )
 VERSION_REQUESTS = Counter("mnist_version_requests", "Requests that a version was asked for.", ["version", "outcome"])
 VERSION_SECONDS = Counter(
-    "mnist_version_seconds", "Time of requests: answered ones by their parts; failed ones.", ["version", "part"]
+    "mnist_version_seconds", "Time of requests, by their parts; of those that failed.", ["version", "part"]
 )
 VERSION_LAST = Gauge(
     "mnist_version_last_answer_seconds", "When a version answered last, in seconds since 1970.", ["version"],

@@ -101,10 +101,9 @@ class Repository:
         """List all versions, the highest first."""
         return sorted(self._versions.values(), key=lambda version: -version.number)
 
-    @property
-    def labels(self) -> dict[str, int]:
-        """Map each label to the number of its version."""
-        return self._choice.labels
+    def numbers(self) -> list[int]:
+        """List the versions that answer, the lowest first: all but those that were refused."""
+        return sorted(version.number for version in self.versions() if version.state != "END")
 
     def close(self) -> None:
         """Look at the disk no more; what is loaded stays."""

@@ -91,11 +91,11 @@ def model_metadata(name: str, version: str | None = None) -> flask.Response:
     """Describe the model's input and output, and tell which versions of it are served."""
     model = find_model(name, version)
     signature = model.signature
-    available = [str(each.number) for each in reversed(repository().versions()) if each.state == "AVAILABLE"]
+    every = [str(number) for number in repository().numbers()]
     return json_response(
         ModelMetadata(
             NAME,
-            available if version is None else [str(model.version)],
+            every if version is None else [str(model.version)],
             PLATFORM,
             [TensorMetadata(signature.input, "FP32", [-1, *signature.shape])],
             [TensorMetadata(signature.output, "FP32", [-1, 10])],

@@ -140,8 +140,7 @@ def stats(name: str = NAME, version: str | None = None) -> flask.Response:
     check_name(name)
     if version is not None:
         return json_response(Statistics([statistics(find_model(name, version).version)]))
-    available = [each.number for each in reversed(repository().versions()) if each.state == "AVAILABLE"]
-    return json_response(Statistics([statistics(number) for number in available]))
+    return json_response(Statistics([statistics(number) for number in repository().numbers()]))
 
 
 def statistics(version: int) -> ModelStatistics:
