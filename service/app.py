@@ -2,13 +2,11 @@
 
 import logging
 import threading
-from typing import Any
 
 import flask
-from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from service import headers, keys, metrics, record
+from service import cors, headers, keys, metrics, record
 from service.errors import ServiceError
 from service.repository import Repository
 from service.routes import (
@@ -25,15 +23,6 @@ from service.routes import (
 )
 from service.routes.uploads import Request
 from service.settings import Settings
-
-# What a page of another origin may send, and read of an answer.
-CORS_HEADERS: dict[str, Any] = {
-    "allow_headers": [
-        "Authorization", "Content-Type", "Inference-Header-Content-Length", "traceparent", "X-API-Key", "X-Request-ID",
-    ],
-    "expose_headers": ["Inference-Header-Content-Length", "Retry-After", "X-Request-ID"],
-    "max_age": 3600,
-}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +43,7 @@ def create_app(settings: Settings) -> flask.Flask:
     headers.init_app(app)
     record.init_app(app)
     keys.init_app(app, keys.read(settings))
-    if settings.cors_origins:
-        CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
+    cors.init_app(app, cors.read(settings))
     for module in (page, predict, explain, report, operations, tfserving, openinference, triton):
         app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
@@ -81,5 +69,5 @@ def _refuse_http(error: HTTPException) -> flask.Response:
 
 
 def _fail(error: Exception) -> flask.Response:
-    log.exception("A request failed.", exc_info=error)
+    log.exception("A request failed.", exc_info=error, extra={"fields": {"id": record.current().id}})
     return json_response(Failure("Something went wrong here; it is in the log.", ServiceError.code), 500)

@@ -118,8 +118,8 @@ class _Shared(Collector):
     """The metrics of all processes, none of which is being added to another."""
 
     def collect(self) -> Iterable[Metric]:
-        with shared_counts.lock(fcntl.LOCK_SH):
-            metrics: Iterable[Metric] = MultiProcessCollector(None).collect()
+        with shared_counts.lock(fcntl.LOCK_SH) as folder:
+            metrics: Iterable[Metric] = MultiProcessCollector.merge(map(str, shared_counts.files(folder)))
         return metrics
 
 
