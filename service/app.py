@@ -9,7 +9,18 @@ from werkzeug.exceptions import HTTPException
 from service import cors, headers, keys, metrics, record
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, explain, json_response, operations, page, predict, report
+from service.routes import (
+    Failure,
+    explain,
+    json_response,
+    openinference,
+    operations,
+    page,
+    predict,
+    report,
+    tfserving,
+    triton,
+)
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -28,12 +39,13 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations):
-        app.register_blueprint(module.routes)
-    for concern in (headers, record):
-        concern.init_app(app)
+    # Before a route sees a request, its record is opened, and then its key is asked for.
+    headers.init_app(app)
+    record.init_app(app)
     keys.init_app(app, keys.read(settings))
     cors.init_app(app, cors.read(settings))
+    for module in (page, predict, explain, report, operations, tfserving, openinference, triton):
+        app.register_blueprint(module.routes)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)

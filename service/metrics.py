@@ -46,7 +46,13 @@ VERSION_LOADED = Gauge(
     "mnist_version_loaded", "Worker processes that hold a version in memory.", ["version"], multiprocess_mode="livesum"
 )
 VERSION_REQUESTS = Counter("mnist_version_requests", "Requests that a version was asked for.", ["version", "outcome"])
-VERSION_SECONDS = Counter("mnist_version_seconds", "Time of answered requests, by its parts.", ["version", "part"])
+VERSION_SECONDS = Counter(
+    "mnist_version_seconds", "Time of requests, by their parts; of those that failed.", ["version", "part"]
+)
+VERSION_LAST = Gauge(
+    "mnist_version_last_answer_seconds", "When a version answered last, in seconds since 1970.", ["version"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 VERSION_CALLS = Counter("mnist_version_calls", "Batches that a version predicted.", ["version"])
 VERSION_REFUSED = Gauge(
     "mnist_version_refused", "Worker processes that refuse a version as it is on disk.", ["version"],
@@ -63,6 +69,7 @@ def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
     """Count the answers to a batch, float32 (n, 10), by digit and by confidence."""
     BATCH_PICTURES.observe(len(probabilities))
     VERSION_CALLS.labels(version).inc()
+    VERSION_LAST.labels(version).set_to_current_time()
     for digit, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=10).tolist()):
         if count:
             DIGITS.labels(version, digit).inc(count)
@@ -91,6 +98,16 @@ def scrape(repository: Repository) -> bytes:
     """Write all metrics of all processes; of versions, those that are on disk."""
     present = {str(version.number) for version in repository.versions()}
     return generate_latest(_Present(_collector(), {None, *present}))
+
+
+def totals(version: int) -> dict[tuple[str, ...], float]:
+    """Sum what a version did in all processes, by a sample's name and the values of its other labels."""
+    return {
+        (sample.name, *(value for name, value in sample.labels.items() if name != "version")): sample.value
+        for metric in _collector().collect()
+        for sample in metric.samples
+        if sample.labels.get("version") == str(version)
+    }
 
 
 def _collector() -> Collector:

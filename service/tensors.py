@@ -1,7 +1,7 @@
-"""Numbers that a request sends as pixels: nested lists in, vectors out."""
+"""Numbers that a request sends as pixels: lists in, vectors out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -12,23 +12,18 @@ from service.errors import InvalidTensor
 
 # How deep the lists of one picture are nested, and what they then are.
 _TYPES: dict[int, Any] = {1: list[float], 2: list[list[float]], 3: list[list[list[float]]]}
+_BYTE = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _SHAPES = {1: (SIDE * SIDE,), 2: (SIDE, SIDE), 3: (SIDE, SIDE, 1)}
 FORMS = f"{SIDE * SIDE} numbers in [0, 1], or {SIDE}x{SIDE} or {SIDE}x{SIDE}x1 of them"
 
 
-def from_lists(pictures: Sequence[object], name: str = "instances") -> NDArray[np.float32]:
-    """Turn pictures, each 784 numbers in [0, 1] or lists of 28x28 or 28x28x1, into vectors float32 (n, 784).
+def from_list(picture: object, name: str) -> NDArray[np.float32]:
+    """Turn a picture, 784 numbers in [0, 1] or lists of 28x28 or 28x28x1 of them, into a vector float32 (784,).
 
     Raises:
-        InvalidTensor: one is something else; it is named, as an element of `name`.
+        InvalidTensor: it is something else; what is wrong in it is named, as an element of `name`.
 
     """
-    if not pictures:
-        raise InvalidTensor(f"{name} is empty: send at least one picture.")
-    return np.stack([_vector(picture, f"{name}[{number}]") for number, picture in enumerate(pictures)])
-
-
-def _vector(picture: object, name: str) -> NDArray[np.float32]:
     depth = _depth(picture)
     if depth not in _TYPES:
         raise InvalidTensor(f"{name} is not a picture: send {FORMS}.")
@@ -40,7 +35,7 @@ def _vector(picture: object, name: str) -> NDArray[np.float32]:
         raise InvalidTensor(f"{name} is ragged: its lists differ in length. Send {FORMS}.") from None
     if pixels.shape != _SHAPES[depth]:
         raise InvalidTensor(f"{name} has the shape {pixels.shape}: send {FORMS}.")
-    return check_range(pixels.reshape(-1), name).astype(np.float32)
+    return check_range(pixels, name).astype(np.float32).reshape(-1)
 
 
 def _depth(value: object) -> int:
@@ -63,3 +58,21 @@ def check_range(pixels: NDArray[Any], name: str) -> NDArray[Any]:
         index = "".join(f"[{number}]" for number in np.unravel_index(place, pixels.shape))
         raise InvalidTensor(f"{name}{index} is {pixels.flat[place]}: pixels are numbers in [0, 1].")
     return pixels
+
+
+def from_numbers(data: Sequence[object], kind: type[np.float64 | np.uint8], name: str) -> NDArray[Any]:
+    """Turn numbers, flat or in nested lists, into a flat array: uint8 of whole numbers from 0 to 255, or float64.
+
+    Raises:
+        InvalidTensor: there is something else among them, which is named as an element of `name`; or they are ragged.
+
+    """
+    expected: Any = float if kind is np.float64 else _BYTE
+    for _ in range(max(1, _depth(data))):
+        expected = list[expected]
+    try:
+        return np.array(msgspec.convert(data, expected), kind).reshape(-1)
+    except msgspec.ValidationError as error:
+        raise InvalidTensor(f"{name} is wrong: {error}.".replace("$", name)) from error
+    except ValueError:
+        raise InvalidTensor(f"{name} is ragged: its lists differ in length.") from None
