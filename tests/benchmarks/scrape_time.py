@@ -3,6 +3,9 @@
 Every worker is asked by every route, in ways that are answered and in ways that are refused, about both versions.
 """
 
+import itertools
+import json
+import re
 import shutil
 import tempfile
 import time
@@ -20,21 +23,38 @@ from service.versions import Choice
 from tests.conftest import Server, multipart, png, serving
 from training import data
 
-WORKERS, CONNECTIONS, SCRAPES = 4, 32, 500
+WORKERS, CONNECTIONS, SCRAPES = 4, 16, 500
 MAX_BYTES = 100_000
+
+# What stands for the parts of paths.
+PRESENT = {"filename": "page.js", "name": "mnist", "version": "1", "label": "stable"}
+ABSENT = {"filename": "nope", "name": "nope", "version": "99", "label": "nope"}
 
 Request = tuple[str, str, bytes, dict[str, str]]
 
 
 def every_request(images: list[bytes]) -> Iterator[Request]:
-    """List requests of each method to each route: with pictures of all digits, none, no picture, and too much."""
+    """List requests of each method to each route: with pictures of all digits, tensors, nothing, and too much."""
     kind = {"Content-Type": "image/png"}
     batch = multipart(*((f"{place}.png", image) for place, image in enumerate(images)))
-    bodies = [(images[0], kind), (b"", {}), (b"no picture", kind), (bytes(MAX_BYTES + 1), kind), (b"{", {}), batch]
-    paths = [rule.rule.replace("<path:filename>", "page.js") for rule in create_app(Settings()).url_map.iter_rules()]
-    for path in [*paths, "/nope"]:
+    bodies = [(b"", {}), (images[0], kind), (b"no picture", kind), (bytes(MAX_BYTES + 1), kind), batch, *tensors()]
+    rules = [rule.rule for rule in create_app(Settings()).url_map.iter_rules()]
+    for rule, values in itertools.product([*rules, "/nope"], (PRESENT, ABSENT)):
+        path = fill_in(rule, values)
         yield from (("GET", path, b"", {}), ("DELETE", path, b"", {}))
         yield from (("POST", path, *body) for body in bodies)
+
+
+def fill_in(rule: str, values: dict[str, str]) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule)
+
+
+def tensors() -> Iterator[tuple[bytes, dict[str, str]]]:
+    """Give a blank picture as TensorFlow Serving's clients send it, and as those of the Open Inference Protocol do."""
+    blank = [0.0] * 784
+    tensor = {"name": "image", "shape": [1, 784], "datatype": "FP32", "data": blank}
+    yield json.dumps({"instances": [blank]}).encode(), {}
+    yield json.dumps({"inputs": [tensor]}).encode(), {"Content-Type": "application/json"}
 
 
 def send(connection: HTTPConnection, requests: list[Request]) -> None:
@@ -67,7 +87,7 @@ def main() -> None:
         options = ("--workers", str(WORKERS), "--models", str(models), "--max-bytes", str(MAX_BYTES))
         with serving(*options) as server:
             fill(server, requests)
-            versions.write_choice(models / versions.NAME, Choice(withdrawn=(2,)))
+            versions.write_choice(models / versions.NAME, Choice(labels={"stable": 1}, withdrawn=(2,)))
             time.sleep(3)  # until every worker has seen it
             fill(server, requests)
             connection = server.connect()

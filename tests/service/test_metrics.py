@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
+from service.errors import ServiceError
 from service.settings import DEFAULT_MODELS, Settings
 from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
 from tests.service.test_process import workers
@@ -70,6 +71,10 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def codes(error: type[ServiceError]) -> set[str]:
+    return {error.code}.union(*map(codes, error.__subclasses__()))
 
 
 def shared_folder(process: int) -> Path:
@@ -146,19 +151,20 @@ def test_labels_stay_bounded_whatever_is_sent(server: Server) -> None:
         connection = server.connect()
         connection.request("GET", path)
         connection.getresponse().read()
+    for path in ("secret", "mnist/versions/99", "mnist/versions/secret", "mnist/labels/secret"):
+        for protocol in ("v1", "v2"):
+            assert server.ask("GET", f"/{protocol}/models/{path}")[0] in (400, 404)
     for method in ("BREW", "DELETE", "SECRET"):
         assert server.ask(method, "/predict")[0] == 405
     server.post(DIGIT, "/predict?prepare=secret")
     server.post(b"no picture", kind="image/secret")
     scrape = Scrape(server)
     assert "secret" not in scrape.text.lower()
-    assert scrape.values("route") <= {"/predict", "/predict/batch", "/readyz", "/metrics", "none"} | {
-        "/static/<path:filename>"
-    }
-    assert {"none", "/static/<path:filename>"} <= scrape.values("route")
+    rules = {rule.rule for rule in create_app(Settings()).url_map.iter_rules()}
+    assert {"none", "/static/<path:filename>"} <= scrape.values("route") <= {"none", *rules}
     assert scrape.values("digit") <= set("0123456789")
     assert scrape.values("version") == {"1", "2"}
-    assert scrape.values("code") == {"malformed_request", "unreadable_image"}
+    assert {"malformed_request", "unreadable_image", "model_not_found"} <= scrape.values("code") <= codes(ServiceError)
 
 
 def test_what_is_refused_is_counted_by_code_and_no_picture_stays_in_flight(server: Server) -> None:
