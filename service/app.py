@@ -27,6 +27,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
+    app.extensions["settings"] = settings
     app.extensions["predictor"] = Predictor(models.load(settings), settings)
     app.extensions["draining"] = threading.Event()
     for module in (page, predict, explain, report, operations):

@@ -1,6 +1,7 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf 'service:create_app()'`."""
 
 import os
+import select
 
 from service.settings import read_settings
 
@@ -9,7 +10,7 @@ _settings = read_settings(os.environ)
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
 threads = _settings.threads
-worker_class = "service.worker.Worker"
+worker_class = "service.worker.Worker" if hasattr(select, "epoll") else "gthread"  # macOS has no epoll
 graceful_timeout = _settings.grace
 loglevel = _settings.log_level
 
