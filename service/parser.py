@@ -105,6 +105,9 @@ class RequestParser:
             self._parse_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise _refusal(error) from error
+        self._limit_head()
+
+    def _limit_head(self) -> None:
         if self._unframed > MAX_HEAD:
             raise HeadersTooLarge(f"The request's head is over {MAX_HEAD} bytes.")
 
@@ -139,6 +142,7 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """Make a request of the head."""
+        self._limit_head()
         method, version = self._http.get_method(), self._http.get_http_version()
         if method == b"CONNECT":
             raise MalformedRequest(INVALID)
