@@ -55,7 +55,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         self.tokens: SimpleQueue[None] = SimpleQueue()  # one for each that waits: a deque can't be waited for
         self.returned: deque[Connection] = deque()
         self.buffered = 0  # bytes of unfinished requests
-        self.buffer_limit = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
+        self.buffer_limit: int = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
         self.next_sweep = 0.0
         self.idle_until = float("inf")
         self.poller = select.epoll()

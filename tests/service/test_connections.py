@@ -147,7 +147,7 @@ def test_a_large_answer_comes_whole_to_a_client_that_pauses(server: Server) -> N
 
 def test_overload_is_refused_and_what_was_taken_is_answered(photo: bytes) -> None:
     def post(_: int) -> tuple[int, dict[str, str], bytes, float]:
-        with connect(server) as connection:
+        with connect(busy) as connection:
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(photo) + photo)
             began = time.monotonic()
             answer = read(connection)
@@ -157,9 +157,9 @@ def test_overload_is_refused_and_what_was_taken_is_answered(photo: bytes) -> Non
             return *answer, took
 
     options = ("--workers", "1", "--threads", "1", "--max-waiting", "1", "--max-bytes", "20000000")
-    with serving(*options) as server, ThreadPoolExecutor(12) as pool:
+    with serving(*options) as busy, ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(post, range(24)))
-        assert server.post(DIGIT)[0] == 200
+        assert busy.post(DIGIT)[0] == 200
     refused = [answer for answer in answers if answer[0] == 503]
     taken = [answer for answer in answers if answer[0] != 503]
     assert refused
