@@ -70,7 +70,7 @@ def _response(status: str, headers: Headers, body: bytes, request: Request | Non
         ValueError: its status or a header has a line break, or a character that HTTP has not.
 
     """
-    bodiless = status[:3] in ("204", "304") or (request is not None and request.without_body)
+    bodiless = status[:3] in ("204", "304") or (request is not None and request.is_head)
     if not bodiless:
         headers = [header for header in headers if header[0].lower() != "content-length"]
         headers.append(("Content-Length", str(len(body))))

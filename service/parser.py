@@ -28,8 +28,8 @@ class Request(msgspec.Struct):
     size: int = 0  # bytes of the body
 
     @property
-    def without_body(self) -> bool:
-        """Whether its answer may have none."""
+    def is_head(self) -> bool:
+        """Whether it asks for an answer without its body."""
         return bool(self.environ["REQUEST_METHOD"] == "HEAD")
 
 

@@ -36,6 +36,28 @@ class Worker(BaseWorker):  # type: ignore[misc]
     by leaving `in_hand`; or by way of `returned`, where something is left for the loop to do.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.connections: dict[int, Connection] = {}
+        self.in_hand: dict[Connection, Request] = {}
+        self.waiting: deque[tuple[Connection, Request] | None] = deque()
+        self.tokens: SimpleQueue[None] = SimpleQueue()  # one for each that waits: a deque can't be waited for
+        self.returned: deque[Connection] = deque()
+        self.buffered = 0  # bytes of unfinished requests
+        self.next_sweep = 0.0
+        self.idle_until = float("inf")
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse certificates, which would go unused, and their keys' owner would not notice.
+
+        Raises:
+            SystemExit: there are some.
+
+        """
+        if cfg.is_ssl:
+            sys.exit("This worker speaks no TLS: let a proxy in front of it do that.")
+
     def run(self) -> None:
         """Serve until told to stop, or until gunicorn's main process is gone; then finish what has begun."""
         self._open()
@@ -49,15 +71,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _open(self) -> None:
         self.settings: Settings = self.wsgi.extensions["settings"]
-        self.connections: dict[int, Connection] = {}
-        self.in_hand: dict[Connection, Request] = {}
-        self.waiting: deque[tuple[Connection, Request] | None] = deque()
-        self.tokens: SimpleQueue[None] = SimpleQueue()  # one for each that waits: a deque can't be waited for
-        self.returned: deque[Connection] = deque()
-        self.buffered = 0  # bytes of unfinished requests
         self.buffer_limit: int = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
-        self.next_sweep = 0.0
-        self.idle_until = float("inf")
         self.poller = select.epoll()
         self.poller.register(self.PIPE[0], select.EPOLLIN)  # signals write to it, too
         self.listeners = {listener.fileno(): listener for listener in self.sockets}
@@ -137,13 +151,18 @@ class Worker(BaseWorker):  # type: ignore[misc]
             self._hand_over(connection)
         elif parser.error:
             self._refuse(connection, parser.error)
-        elif parser.unfinished and not was_unfinished:
-            connection.allow(self.settings.timeout)
-        if parser.awaits_continue and connection not in self.in_hand:
-            parser.awaits_continue = False
-            connection.send(answers.CONTINUE)
+        elif parser.unfinished:
+            self._await(connection, was_unfinished)
         if connection.stirred and connection not in self.in_hand:
             self.returned.append(connection)
+
+    def _await(self, connection: Connection, was_unfinished: bool) -> None:
+        """Give a request the time to become whole, from its first byte on."""
+        if not was_unfinished:
+            connection.allow(self.settings.timeout)
+        if connection.parser.awaits_continue:
+            connection.parser.awaits_continue = False
+            connection.send(answers.CONTINUE)
 
     def _receive(self, connection: Connection) -> None:
         data = connection.receive()
@@ -185,7 +204,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         return held + request.size <= self.buffer_limit
 
     def _refuse(self, connection: Connection, error: ServiceError, request: Request | None = None) -> None:
-        """Answer in place of a thread: every such answer is made here. Without a whole request it is the last."""
+        """Answer in place of a thread: every such answer is made here, and is the last if no request was whole."""
         connection.last_answer = not (request and request.keep_alive)
         if connection.last_answer:
             connection.parser.discard()
@@ -215,9 +234,8 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _time_out(self, connection: Connection) -> None:
         if connection.parser.unfinished and not connection.unsent:
-            self._refuse(
-                connection, RequestTimeout(f"The request took over {self.settings.timeout} seconds to arrive.")
-            )
+            sentence = f"The request took over {self.settings.timeout} seconds to arrive."
+            self._refuse(connection, RequestTimeout(sentence))
         else:
             self._close(connection)
 
