@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import SEVEN, Server, png, serving
+from tests.conftest import ROOT, SEVEN, Server, clean_environment, png, serving
 from tests.service.test_process import workers
 
 DIGIT = SEVEN.read_bytes()
@@ -303,3 +305,13 @@ def test_the_workers_end_with_a_main_process_that_was_killed() -> None:
         while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+def test_a_certificate_is_refused_not_ignored() -> None:
+    command = ["-m", "gunicorn", "-c", "python:service.gunicorn_conf", "--certfile", str(SEVEN), "service:create_app()"]
+    environment = clean_environment() | {"MNIST_PORT": "0"}
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("This worker speaks no TLS")
