@@ -88,9 +88,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
-        if (wait := self.next_sweep - time.monotonic()) <= 0:
-            self._sweep()
-            wait = SWEEP_SECONDS
+        wait = max(0.0, self.next_sweep - time.monotonic())
         for fd, event in self.poller.poll(0 if self.returned else wait):
             if connection := self.connections.get(fd):
                 connection.ending |= bool(event & ENDING)
@@ -102,6 +100,9 @@ class Worker(BaseWorker):  # type: ignore[misc]
                 os.read(fd, RECEIVE)
         for _ in range(len(self.returned)):
             self._stir(self.returned.popleft())
+        # Last, so that what came in while this process had to wait for the machine is in time.
+        if time.monotonic() >= self.next_sweep:
+            self._sweep()
 
     def _let_others_accept(self, fd: int) -> None:
         """Go behind the other workers, as nginx does: the kernel wakes the one that registered first."""
