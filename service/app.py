@@ -8,10 +8,10 @@ import flask
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from service import headers, keys, metrics, record
+from service import headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, explain, json_response, operations, page, predict, report
+from service.routes import Failure, docs, explain, json_response, operations, page, predict, report
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -39,11 +39,13 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations):
+    for module in (page, predict, explain, report, operations, docs):
         app.register_blueprint(module.routes)
     for concern in (headers, record):
         concern.init_app(app)
-    keys.init_app(app, keys.read(settings))
+    digests = keys.read(settings)
+    keys.init_app(app, digests)
+    app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     if settings.cors_origins:
         CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
     app.register_error_handler(ServiceError, _refuse)
