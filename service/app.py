@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from service import headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, docs, explain, json_response, operations, page, predict, report
+from service.routes import Failure, docs, explain, json_response, operations, page, predict, report, tfserving
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations, docs):
+    for module in (page, predict, explain, report, operations, docs, tfserving):
         app.register_blueprint(module.routes)
     for concern in (headers, record):
         concern.init_app(app)

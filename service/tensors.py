@@ -1,6 +1,5 @@
-"""Numbers that a request sends as pixels: nested lists in, vectors out."""
+"""Numbers that a request sends as pixels: lists in, vectors out."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,19 +15,13 @@ _SHAPES = {1: (SIDE * SIDE,), 2: (SIDE, SIDE), 3: (SIDE, SIDE, 1)}
 FORMS = f"{SIDE * SIDE} numbers in [0, 1], or {SIDE}x{SIDE} or {SIDE}x{SIDE}x1 of them"
 
 
-def from_lists(pictures: Sequence[object], name: str = "instances") -> NDArray[np.float32]:
-    """Turn pictures, each 784 numbers in [0, 1] or lists of 28x28 or 28x28x1, into vectors float32 (n, 784).
+def from_list(picture: object, name: str) -> NDArray[np.float32]:
+    """Turn a picture, 784 numbers in [0, 1] or lists of 28x28 or 28x28x1 of them, into a vector float32 (784,).
 
     Raises:
-        InvalidTensor: one is something else; it is named, as an element of `name`.
+        InvalidTensor: it is something else; what is wrong in it is named, as an element of `name`.
 
     """
-    if not pictures:
-        raise InvalidTensor(f"{name} is empty: send at least one picture.")
-    return np.stack([_vector(picture, f"{name}[{number}]") for number, picture in enumerate(pictures)])
-
-
-def _vector(picture: object, name: str) -> NDArray[np.float32]:
     depth = _depth(picture)
     if depth not in _TYPES:
         raise InvalidTensor(f"{name} is not a picture: send {FORMS}.")
@@ -40,7 +33,7 @@ def _vector(picture: object, name: str) -> NDArray[np.float32]:
         raise InvalidTensor(f"{name} is ragged: its lists differ in length. Send {FORMS}.") from None
     if pixels.shape != _SHAPES[depth]:
         raise InvalidTensor(f"{name} has the shape {pixels.shape}: send {FORMS}.")
-    return check_range(pixels.reshape(-1), name).astype(np.float32)
+    return check_range(pixels, name).astype(np.float32).reshape(-1)
 
 
 def _depth(value: object) -> int:

@@ -118,9 +118,9 @@ def read_image(request: flask.Request) -> bytes:
     if kind == "multipart/form-data":
         return _only(read_images(request))
     if kind == "application/json":
-        return _decode_json(_read_body(request))
+        return _decode_json(_require_body(request))
     if kind in ("", "application/octet-stream") or kind.startswith("image/"):
-        return _read_body(request)
+        return _require_body(request)
     raise UnsupportedMediaType(
         f"The Content-Type is {kind}: send a picture as multipart/form-data, as image/* or "
         "application/octet-stream, or in application/json."
@@ -165,11 +165,21 @@ def _only(files: list[bytes]) -> bytes:
     return files[0]
 
 
-def _read_body(request: flask.Request) -> bytes:
+def read_body(request: flask.Request) -> bytes:
+    """Read the whole body of a request.
+
+    Raises:
+        ServiceError: TooLarge or MalformedRequest.
+
+    """
     try:
-        body = request.get_data(cache=False)
+        return request.get_data(cache=False)
     except Exception as error:
         raise _unreadable(request, error) from error
+
+
+def _require_body(request: flask.Request) -> bytes:
+    body = read_body(request)
     if not body:
         raise NoImage("The request has no body: send a picture.")
     return body
