@@ -11,7 +11,19 @@ from werkzeug.exceptions import HTTPException
 from service import headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.repository import Repository
-from service.routes import Failure, docs, explain, json_response, operations, page, predict, report, tfserving
+from service.routes import (
+    Failure,
+    docs,
+    explain,
+    json_response,
+    openinference,
+    operations,
+    page,
+    predict,
+    report,
+    tfserving,
+    triton,
+)
 from service.routes.uploads import Request
 from service.settings import Settings
 
@@ -39,12 +51,13 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    for module in (page, predict, explain, report, operations, docs, tfserving):
-        app.register_blueprint(module.routes)
+    # First, so that what a route's own checks refuse is recorded, and asked for its key before.
     for concern in (headers, record):
         concern.init_app(app)
     digests = keys.read(settings)
     keys.init_app(app, digests)
+    for module in (predict, explain, tfserving, openinference, triton, operations, page, report, docs):
+        app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     if settings.cors_origins:
         CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)

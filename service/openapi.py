@@ -17,7 +17,7 @@ from service.errors import MalformedRequest, Overloaded, RequestTimeout, Service
 from service.routes import Failure
 from service.versions import NAME
 
-Content = Mapping[str, Any]  # the type of a body, for each content type that it may have
+Content = Mapping[str, Any]  # the type of a body, or a tuple of alternatives, for each content type that it may have
 Errors = tuple[type[ServiceError], ...]
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -32,6 +32,9 @@ ANYWHERE: Errors = (MalformedRequest, RequestTimeout, TooLarge, Overloaded)
 TAGS = {
     "predict": "Pictures",
     "explain": "Pictures",
+    "tfserving": "TensorFlow Serving",
+    "openinference": "Open Inference Protocol",
+    "triton": "Open Inference Protocol",
     "operations": "Operations",
     "page": "Pages",
     "report": "Pages",
@@ -70,6 +73,7 @@ class Operation:
 
     answer: Content
     body: Content
+    is_body_needed: bool
     query: Any
     errors: Errors
 
@@ -77,19 +81,22 @@ class Operation:
 _operations: dict[Callable[..., Any], Operation] = {}
 
 
-def operation(answer: Any, *, body: Any = None, query: Any = None, errors: Errors = ()) -> Callable[[View], View]:
+def operation(
+    answer: Any, *, body: Any = None, is_body_needed: bool = True, query: Any = None, errors: Errors = ()
+) -> Callable[[View], View]:
     """Declare what a view takes and gives, for the document.
 
     Args:
-        answer: the type of its JSON; or the type for each content type that it answers.
+        answer: the type of its JSON; or the type for each content type that it answers; None if it always refuses.
         body: the same of the body that it takes, if it takes one.
+        is_body_needed: it refuses requests without.
         query: a struct of its query parameters, if it has any.
         errors: what it raises, beside `ANYWHERE`.
 
     """
 
     def declare(view: View) -> View:
-        _operations[view] = Operation(_content(answer), _content(body), query, errors)
+        _operations[view] = Operation(_content(answer), _content(body), is_body_needed, query, errors)
         return view
 
     return declare
@@ -137,7 +144,8 @@ class Writer:
 
     def __init__(self, with_keys: bool) -> None:
         self._with_keys = with_keys
-        types = [Failure, *chain(*([*each.answer.values(), *each.body.values()] for each in _operations.values()))]
+        contents = chain(*((each.answer, each.body) for each in _operations.values()))
+        types = [Failure, *chain(*(_alternatives(type_) for content in contents for type_ in content.values()))]
         references, self.schemas = msgspec.json.schema_components(types, ref_template=SCHEMA)
         self._references = {id(each): schema for each, schema in zip(types, references, strict=True)}
 
@@ -159,20 +167,30 @@ class Writer:
                 *_query_parameters(operation.query),
                 {"$ref": "#/components/parameters/RequestID"},
             ],
-            "responses": {"200": self._answer(operation), **_refusals(errors)},
+            "responses": {**self._answer(operation), **_refusals(errors)},
         }
         if operation.body:
-            described["requestBody"] = {"required": True, "content": self._schemas(operation.body)}
+            described["requestBody"] = {"required": operation.is_body_needed, "content": self._schemas(operation.body)}
         if self._with_keys and not is_locked:
             described["security"] = []
         return described
 
     def _answer(self, operation: Operation) -> Schema:
+        if not operation.answer:
+            return {}
         headers = {"X-Request-ID": {**REQUEST_ID_HEADER, "required": True}}
-        return {"description": "The answer.", "headers": headers, "content": self._schemas(operation.answer)}
+        return {"200": {"description": "The answer.", "headers": headers, "content": self._schemas(operation.answer)}}
 
     def _schemas(self, content: Content) -> Schema:
-        return {kind: {"schema": self._references[id(type_)]} for kind, type_ in content.items()}
+        return {kind: {"schema": self._schema(type_)} for kind, type_ in content.items()}
+
+    def _schema(self, type_: Any) -> Schema:
+        schemas = [self._references[id(each)] for each in _alternatives(type_)]
+        return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _alternatives(type_: Any) -> tuple[Any, ...]:
+    return type_ if isinstance(type_, tuple) else (type_,)
 
 
 def _words(view: Callable[..., Any]) -> Schema:

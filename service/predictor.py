@@ -19,6 +19,8 @@ Preparation = Literal["auto", "none"]
 Stage = Literal["decode", "prepare", "predict"]
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
+Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
+VersionNumber = Annotated[str, Meta(pattern="^[0-9]+$")]
 Loss = Annotated[float, Meta(ge=-1, le=1)]
 Picture = Annotated[str, Meta(pattern="^data:image/png;base64,")]
 
@@ -27,7 +29,7 @@ class ModelName(msgspec.Struct, frozen=True):
     """Which model answered."""
 
     name: str
-    version: Annotated[str, Meta(pattern="^[0-9]+$")]
+    version: VersionNumber
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ class Prediction(msgspec.Struct, frozen=True):
     digit: Annotated[int, Meta(ge=0, le=9)]
     confidence: Annotated[Probability, Meta(description="The probability of the digit.")]
     uncertain: Annotated[bool, Meta(description="The confidence is below the version's threshold.")]
-    probabilities: Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
+    probabilities: Probabilities
     model: ModelName
 
 

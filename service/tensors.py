@@ -1,6 +1,7 @@
 """Numbers that a request sends as pixels: lists in, vectors out."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ from service.errors import InvalidTensor
 
 # How deep the lists of one picture are nested, and what they then are.
 _TYPES: dict[int, Any] = {1: list[float], 2: list[list[float]], 3: list[list[list[float]]]}
+_BYTE = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _SHAPES = {1: (SIDE * SIDE,), 2: (SIDE, SIDE), 3: (SIDE, SIDE, 1)}
 FORMS = f"{SIDE * SIDE} numbers in [0, 1], or {SIDE}x{SIDE} or {SIDE}x{SIDE}x1 of them"
 
@@ -56,3 +58,21 @@ def check_range(pixels: NDArray[Any], name: str) -> NDArray[Any]:
         index = "".join(f"[{number}]" for number in np.unravel_index(place, pixels.shape))
         raise InvalidTensor(f"{name}{index} is {pixels.flat[place]}: pixels are numbers in [0, 1].")
     return pixels
+
+
+def from_numbers(data: Sequence[object], kind: type[np.float64 | np.uint8], name: str) -> NDArray[Any]:
+    """Turn numbers, flat or in nested lists, into a flat array: uint8 of whole numbers from 0 to 255, or float64.
+
+    Raises:
+        InvalidTensor: there is something else among them, which is named as an element of `name`; or they are ragged.
+
+    """
+    expected: Any = float if kind is np.float64 else _BYTE
+    for _ in range(max(1, _depth(data))):
+        expected = list[expected]
+    try:
+        return np.array(msgspec.convert(data, expected), kind).reshape(-1)
+    except msgspec.ValidationError as error:
+        raise InvalidTensor(f"{name} is wrong: {error}.".replace("$", name)) from error
+    except ValueError:
+        raise InvalidTensor(f"{name} is ragged: its lists differ in length.") from None

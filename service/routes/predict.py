@@ -25,7 +25,7 @@ Answer = Annotated[
 ]
 
 
-class Predictions(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True):
     """The answers to many pictures, in the order sent; a bad one has its error in its place."""
 
     predictions: list[Answer]
@@ -42,14 +42,14 @@ def predict() -> flask.Response:
 
 
 @routes.post("/predict/batch")
-@operation(Predictions, body=MANY_PICTURES, query=Query, errors=(NoImage, UnsupportedMediaType, ModelError))
+@operation(Batch, body=MANY_PICTURES, query=Query, errors=(NoImage, UnsupportedMediaType, ModelError))
 def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
     reader, preparation = predictor(), read_preparation(request)
     prepared = [_prepare(reader, data, preparation) for data in read_images(request)]
     predictions = iter(reader.predict([item for item in prepared if not isinstance(item, Failure)]))
     answers = [item if isinstance(item, Failure) else next(predictions) for item in prepared]
-    return json_response(Predictions(answers, reader.model_name))
+    return json_response(Batch(answers, reader.model_name))
 
 
 def _prepare(reader: Predictor, data: bytes, preparation: Preparation) -> NDArray[np.float32] | Failure:

@@ -11,8 +11,17 @@ from flask import Blueprint, request
 from msgspec import UNSET
 from werkzeug.routing import BaseConverter
 
-from service.errors import InvalidJSON, InvalidTensor, MalformedRequest, UnknownModel, UnknownSignature
+from service.errors import (
+    InvalidJSON,
+    InvalidTensor,
+    MalformedRequest,
+    ModelError,
+    UnknownLabel,
+    UnknownModel,
+    UnknownSignature,
+)
 from service.models import Model
+from service.openapi import operation
 from service.routes import check_count, json_response, predictor, repository, settings
 from service.routes.compression import gunzip
 from service.routes.instances import is_base64, read_instances
@@ -22,17 +31,18 @@ from service.routes.tfserving_messages import (
     ClassifyRequest,
     Metadata,
     ModelList,
-    ModelMetadata,
     ModelSpec,
     ModelStatus,
     ModelVersionStatus,
     Outputs,
     Predictions,
     PredictRequest,
+    SavedModelMetadata,
     SignatureDef,
     SignatureDefMap,
 )
-from service.routes.uploads import read_body
+from service.routes.tfserving_schemas import ClassifyBody, PredictBody
+from service.routes.uploads import FILE_ERRORS, receive
 from service.runtimes import SIGNATURE
 from service.versions import NAME
 
@@ -43,6 +53,9 @@ _PREDICT = msgspec.json.Decoder(PredictRequest)
 _CLASSIFY = msgspec.json.Decoder(ClassifyRequest)
 
 Message = TypeVar("Message")
+
+_UNKNOWN = (UnknownModel, UnknownLabel)
+_REFUSED = (*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature, InvalidTensor, *FILE_ERRORS)
 
 routes = Blueprint("tfserving", __name__)
 
@@ -79,11 +92,13 @@ def check_path() -> None:
 
 
 @routes.get("/v1/models")
+@operation(ModelList)
 def models() -> flask.Response:
     """Name the models."""
     return json_response(ModelList([NAME]))
 
 
+@operation(ModelStatus, errors=_UNKNOWN)
 def status(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Tell how far each version has come, the highest first, or the one that is asked for."""
     number = _number(version, label)
@@ -95,13 +110,16 @@ def status(name: str, version: int | None = None, label: str | None = None) -> f
     return json_response(ModelStatus(statuses, name, any(each.state == "AVAILABLE" for each in statuses)))
 
 
+@operation(SavedModelMetadata, errors=(*_UNKNOWN, ModelError))
 def metadata(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Describe the signature of a version."""
     model = _model(name, version, label)
     spec = ModelSpec(name, "", str(model.version))
-    return json_response(ModelMetadata(spec, Metadata(SignatureDefMap({SIGNATURE: SignatureDef.of(model.signature)}))))
+    signatures = SignatureDefMap({SIGNATURE: SignatureDef.of(model.signature)})
+    return json_response(SavedModelMetadata(spec, Metadata(signatures)))
 
 
+@operation((Predictions, Outputs), body=PredictBody, errors=_REFUSED)
 def predict(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give the probabilities of pictures, by row or by column as they were sent."""
     message = _decode(_PREDICT)
@@ -118,6 +136,7 @@ def predict(name: str, version: int | None = None, label: str | None = None) -> 
     raise MalformedRequest("Missing 'inputs' or 'instances' key.")
 
 
+@operation(Classifications, body=ClassifyBody, errors=_REFUSED)
 def classify(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give each digit with its probability, for examples."""
     message = _decode(_CLASSIFY)
@@ -129,6 +148,7 @@ def classify(name: str, version: int | None = None, label: str | None = None) ->
     return json_response(Classifications([[(str(digit), each) for digit, each in enumerate(row)] for row in rows]))
 
 
+@operation(None, body=ClassifyBody, errors=(*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature))
 def regress(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Refuse: the model answers digits, not a number.
 
@@ -173,7 +193,7 @@ def _check_signature(name: str) -> None:
 
 def _decode(decoder: msgspec.json.Decoder[Message]) -> Message:
     """Decode the body, whatever its Content-Type."""
-    body = read_body(request)
+    body = receive(request)
     if body and "gzip" in request.headers.get("Content-Encoding", "").lower():
         body = gunzip(body, settings().max_bytes)
     if not body:

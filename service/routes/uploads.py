@@ -100,10 +100,8 @@ ONE_PICTURE: dict[str, Any] = {
     "application/octet-stream": File,
 }
 MANY_PICTURES = {"multipart/form-data": ImagesInForm}
-ERRORS = (
-    NoImage, SeveralImages, EmptyImage, InvalidJSON, InvalidBase64, TooLarge, UnsupportedMediaType, UnreadableImage,
-    WrongImageSize, NoDigit, ModelError,
-)  # fmt: skip
+FILE_ERRORS = (EmptyImage, InvalidBase64, TooLarge, UnreadableImage, NoDigit)
+ERRORS = (NoImage, SeveralImages, InvalidJSON, *FILE_ERRORS, UnsupportedMediaType, WrongImageSize, ModelError)
 
 
 def read_image(request: flask.Request) -> bytes:
@@ -165,8 +163,15 @@ def _only(files: list[bytes]) -> bytes:
     return files[0]
 
 
-def read_body(request: flask.Request) -> bytes:
-    """Read the whole body of a request.
+def _require_body(request: flask.Request) -> bytes:
+    body = receive(request)
+    if not body:
+        raise NoImage("The request has no body: send a picture.")
+    return body
+
+
+def receive(request: flask.Request) -> bytes:
+    """Take the body of a request, as it is sent.
 
     Raises:
         ServiceError: TooLarge or MalformedRequest.
@@ -176,13 +181,6 @@ def read_body(request: flask.Request) -> bytes:
         return request.get_data(cache=False)
     except Exception as error:
         raise _unreadable(request, error) from error
-
-
-def _require_body(request: flask.Request) -> bytes:
-    body = read_body(request)
-    if not body:
-        raise NoImage("The request has no body: send a picture.")
-    return body
 
 
 def _unreadable(request: flask.Request, error: Exception) -> Exception:

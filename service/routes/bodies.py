@@ -1,0 +1,85 @@
+"""The bodies of requests and answers, where they may be compressed, and the JSON in them."""
+
+import gzip
+import json
+import zlib
+from typing import TypeVar
+
+import flask
+import msgspec
+
+from service.errors import InvalidJSON, MalformedRequest, TooLarge, UnsupportedMediaType
+from service.routes import settings
+from service.routes.uploads import receive
+
+# How zlib is told what it reads; "deflate" is a zlib stream (RFC 9110, 8.4.1.2).
+_WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+SMALL = 1024  # bytes; fewer are not compressed: that takes longer than sending them
+
+Kind = TypeVar("Kind")
+
+
+def read_body(request: flask.Request) -> bytes:
+    """Take the body of a request, and undo its compression.
+
+    Raises:
+        ServiceError: TooLarge, also of what is unpacked; UnsupportedMediaType or MalformedRequest.
+
+    """
+    body, encoding = receive(request), request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("identity", ""):
+        return body
+    if encoding not in _WINDOWS:
+        raise UnsupportedMediaType(f"The Content-Encoding is {encoding}: gzip and deflate are read.")
+    return _inflate(body, encoding, settings().max_bytes)
+
+
+def _inflate(body: bytes, encoding: str, limit: int) -> bytes:
+    stream = zlib.decompressobj(_WINDOWS[encoding])
+    try:
+        inflated = stream.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise MalformedRequest(f"The body is not {encoding}, or damaged: {error}.") from error
+    if len(inflated) > limit:
+        raise TooLarge(f"The request is too large: at most {limit} bytes are read, also after unpacking.")
+    if not stream.eof or stream.unused_data:
+        raise MalformedRequest(f"The body is not one whole {encoding} stream.")
+    return inflated
+
+
+def compress(response: flask.Response, request: flask.Request) -> flask.Response:
+    """Compress the body of an answer, if the request asks for it with Accept-Encoding and the body isn't small."""
+    encoding = request.accept_encodings.best_match(["identity", "gzip", "deflate"], "identity")
+    body = response.get_data()
+    if encoding == "identity" or len(body) < SMALL:
+        return response
+    response.set_data(gzip.compress(body, 1) if encoding == "gzip" else zlib.compress(body, 1))
+    response.content_encoding = encoding
+    return response
+
+
+def decode_json(document: bytes | memoryview, kind: type[Kind]) -> Kind:
+    """Read JSON into a type of msgspec's.
+
+    NaN and Infinity, which are no JSON, are read all the same, as numbers: clients send them, and what checks the
+    numbers can then name them.
+
+    Raises:
+        InvalidJSON: it is no JSON, or not of that type.
+
+    """
+    try:
+        return _decode(document, kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise InvalidJSON(f"The JSON is not as it should be: {error}.") from error
+
+
+def _decode(document: bytes | memoryview, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(document, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if b"\\ud" in bytes(document).lower():  # perhaps half a character, which no answer could repeat
+            raise
+        return msgspec.convert(json.loads(str(document, "utf-8")), kind)

@@ -1,0 +1,194 @@
+"""The Open Inference Protocol, KServe's v2, over the versions that /predict serves; triton.py has what its tools need.
+
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+"""
+
+from typing import Annotated
+
+import flask
+import msgspec
+from flask import Blueprint, request
+from msgspec import Meta
+
+from service import __version__
+from service.errors import Draining, InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
+from service.models import Model
+from service.openapi import JSON, operation
+from service.routes import binary, json_response, predictor, repository
+from service.routes.answers import InferAnswer, answer
+from service.routes.bodies import compress, read_body
+from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
+from service.routes.operations import Live, Ready, check_ready
+from service.routes.uploads import FILE_ERRORS, SEVEN
+from service.versions import NAME
+
+routes = Blueprint("openinference", __name__)
+
+PLATFORM = "tensorflow_savedmodel"
+EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
+
+
+Raw = Annotated[
+    str,
+    Meta(
+        description=f"JSON as that of application/json, of as many bytes as the header {binary.HEADER} says; and right "
+        "after it the bytes of every tensor that is sent raw, little-endian and by rows.",
+        extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"},
+    ),
+]
+
+
+InferBody = Annotated[
+    InferRequest,
+    Meta(
+        examples=[{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SEVEN]}]}],
+        extra_json_schema={"properties": {"inputs": {"minItems": 1, "maxItems": 1}}},
+    ),
+]
+
+
+class ServerMetadata(msgspec.Struct, frozen=True):
+    """Which server this is."""
+
+    name: str
+    version: str
+    extensions: Annotated[list[str], Meta(description="What is spoken beside the protocol.")]
+
+
+class ModelNames(msgspec.Struct, frozen=True):
+    """The names of all models."""
+
+    models: list[str]
+
+
+class TensorMetadata(msgspec.Struct, frozen=True):
+    """An input or output of the model."""
+
+    name: str
+    datatype: str
+    shape: Annotated[list[int], Meta(description="-1 is any number of pictures.")]
+
+
+class ModelMetadata(msgspec.Struct, frozen=True):
+    """A model, or a version of it."""
+
+    name: str
+    versions: Annotated[list[str], Meta(description="Those that are served; or the one that was asked for.")]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReady(msgspec.Struct, frozen=True):
+    """That a model takes requests."""
+
+    name: str
+    ready: bool
+
+
+@routes.get("/v2")
+@routes.get("/v2/")
+@operation(ServerMetadata)
+def server_metadata() -> flask.Response:
+    """Tell which server this is, and what it speaks."""
+    return json_response(ServerMetadata("mnist-service", __version__, EXTENSIONS))
+
+
+@routes.get("/v2/health/live")
+@operation(Live)
+def live() -> flask.Response:
+    """Answer 200 as long as the process answers at all."""
+    return json_response(Live())
+
+
+@routes.get("/v2/health/ready")
+@operation(Ready, errors=(Draining, ModelError))
+def ready() -> flask.Response:
+    """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
+    check_ready()
+    return json_response(Ready())
+
+
+@routes.get("/v2/models")
+@operation(ModelNames)
+def models() -> flask.Response:
+    """List the one model."""
+    return json_response(ModelNames([NAME]))
+
+
+@routes.get("/v2/models/<name>")
+@routes.get("/v2/models/<name>/versions/<version>")
+@operation(ModelMetadata, errors=(UnknownModel, ModelError))
+def model_metadata(name: str, version: str | None = None) -> flask.Response:
+    """Describe the model's input and output, and tell which versions of it are served."""
+    model = find_model(name, version)
+    signature = model.signature
+    available = [str(each.number) for each in reversed(repository().versions()) if each.state == "AVAILABLE"]
+    return json_response(
+        ModelMetadata(
+            NAME,
+            available if version is None else [str(model.version)],
+            PLATFORM,
+            [TensorMetadata(signature.input, "FP32", [-1, *signature.shape])],
+            [TensorMetadata(signature.output, "FP32", [-1, 10])],
+        )
+    )
+
+
+@routes.get("/v2/models/<name>/ready")
+@routes.get("/v2/models/<name>/versions/<version>/ready")
+@operation(ModelReady, errors=(UnknownModel, ModelError))
+def model_ready(name: str, version: str | None = None) -> flask.Response:
+    """Answer 200 if the model, or this version of it, takes requests."""
+    find_model(name, version)
+    return json_response(ModelReady(NAME, True))
+
+
+@routes.post("/v2/models/<name>/infer")
+@routes.post("/v2/models/<name>/versions/<version>/infer")
+@operation(
+    {JSON: InferAnswer, "application/octet-stream": Raw},
+    body={JSON: InferBody, "application/octet-stream": Raw},
+    errors=(UnknownModel, ModelError, InvalidJSON, InvalidTensor, UnsupportedMediaType, *FILE_ERRORS),
+)
+def infer(name: str, version: str | None = None) -> flask.Response:
+    """Give the probability of each digit in each picture of the request."""
+    model = find_model(name, version)
+    asked, raw = read_request(read_body(request), request.headers.get(binary.HEADER), model)
+    wanted, reader = read_wanted(asked, model), predictor(model)
+    probabilities = reader.probabilities(read_vectors(asked, raw, reader))
+    return compress(answer(probabilities, model, wanted, asked.id), request)
+
+
+def find_model(name: str, version: str | None) -> Model:
+    """Give the model of that name: the default version, or one by its number.
+
+    Raises:
+        UnknownModel: there is none of that name or number.
+        ModelError: no version can be served.
+
+    """
+    check_name(name)
+    if version is None:
+        return repository().default()
+    try:
+        return repository().model(_number(version))
+    except UnknownModel as error:
+        raise UnknownModel(f"Request for unknown model: '{NAME}' version {version} is not found.") from error
+
+
+def check_name(name: str) -> None:
+    """See that a model's name is that of the one model.
+
+    Raises:
+        UnknownModel: it isn't.
+
+    """
+    if name != NAME:
+        raise UnknownModel(f"Request for unknown model: '{name}' is not found.")
+
+
+def _number(version: str) -> int:
+    if not (version.isascii() and version.isdecimal() and len(version) < 19):
+        raise UnknownModel(f"{version} is not a number of a version.")
+    return int(version)

@@ -1,0 +1,59 @@
+"""Asks a server as KServe's SDK does, in an environment that has it, and prints what came back, as JSON.
+
+Run as: python kserve_client.py v1|v2 ADDRESS PICTURES.npy, the pictures uint8 (n, 28, 28).
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import numpy as np
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
+from numpy.typing import NDArray
+
+
+def request_of(pictures: NDArray[Any], datatype: str, binary: bool, name: str = "image") -> InferRequest:
+    given = InferInput(name, list(pictures.shape), datatype)
+    given.set_data_from_numpy(pictures, binary_data=binary)
+    output = RequestedOutput("probabilities", {"binary_data": binary})
+    return InferRequest("mnist", [given], request_id="a", request_outputs=[output])
+
+
+async def ask_v2(address: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+    async with InferenceRESTClient(RESTConfig(protocol="v2")) as client:
+        answers = {}
+        scaled = (pictures.reshape(-1, 784) / 255).astype(np.float32)
+        for sent, datatype in ((scaled, "FP32"), (pictures, "UINT8")):
+            for binary in (True, False):
+                answer = await client.infer(address, request_of(sent, datatype, binary), "mnist")
+                output = answer.outputs[0].as_numpy().tolist()
+                answers[f"{datatype} {'binary' if binary else 'JSON'}"] = [answer.id, output]
+        try:
+            await client.infer(address, request_of(pictures, "UINT8", True, "x"), "mnist")
+        except Exception as error:  # httpx's
+            refused = str(error)
+        return {
+            "live": await client.is_server_live(address),
+            "ready": await client.is_server_ready(address),
+            "model ready": await client.is_model_ready(address, "mnist"),
+            "other model ready": await client.is_model_ready(address, "nope"),
+            "answers": answers,
+            "refused": refused,
+        }
+
+
+async def ask_v1(address: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+    async with InferenceRESTClient(RESTConfig(protocol="v1")) as client:
+        instances = (pictures.reshape(-1, 784) / 255).tolist()
+        return {
+            "model ready": await client.is_model_ready(address, "mnist"),
+            "answer": await client.infer(address, {"instances": instances}, "mnist"),
+        }
+
+
+if __name__ == "__main__":
+    protocol, address, pictures = sys.argv[1:]
+    asked = {"v1": ask_v1, "v2": ask_v2}[protocol](address, np.load(pictures))
+    print(json.dumps(asyncio.run(asked)))
