@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 import msgspec
 
-from service import __version__, keys, models, rows
+from service import __version__, cors, keys, models, rows
 from service.administration import administer, refusals
 from service.settings import Settings, read_settings, variable
 
@@ -112,6 +112,7 @@ def _read_settings() -> Settings:
     with refusals():
         settings = read_settings(os.environ)
         keys.read(settings)
+        cors.read(settings)
         models.check_default(settings)
     return settings
 

@@ -44,12 +44,13 @@ def show() -> None:
         choice, found = versions.read_choice(folder), versions.find(folder)
     states = {number: _state(path, settings) for number, path in found.items()}
     default = next((number for number in choice.order(found) if states[number] == "intact"), None)
-    click.echo(f"{'version':>7}  {'labels':16}  {'accuracy':>8}  {'age':>8}  state")
-    for number in sorted(found, reverse=True):
+    labels = {number: ", ".join(sorted(choice.labels_of(number))) for number in found}
+    width = max(len(text) for text in ("labels", *labels.values()))
+    click.echo(f"{'version':>7}  {'labels':{width}}  {'accuracy':>8}  {'age':>10}  state")
+    for number, path in reversed(found.items()):
         state = "withdrawn" if number in choice.withdrawn and states[number] == "intact" else states[number]
-        labels = ", ".join(sorted(label for label, labelled in choice.labels.items() if labelled == number))
         state = "default" if number == default else state
-        click.echo(f"{number:7}  {labels:16}  {_accuracy(found[number]):>8}  {_age(found[number]):>8}  {state}")
+        click.echo(f"{number:7}  {labels[number]:{width}}  {_accuracy(path):>8}  {_age(path):>10}  {state}")
 
 
 def _state(version: Path, settings: Settings) -> str:
@@ -109,6 +110,8 @@ def label(label: str, version: int | None, remove: bool) -> None:
         folder, choice = _own_folder()
         if version is not None and version not in versions.find(folder):
             raise ModelError(f"There is no version {version} in {folder}.")
+        if remove and label not in choice.labels:
+            raise ModelError(f"There is no label {label} in {folder}.")
         labels = {name: number for name, number in choice.labels.items() if name != label}
         labels |= {} if version is None else {label: version}
         versions.write_choice(folder, msgspec.structs.replace(choice, labels=labels))
@@ -127,8 +130,7 @@ def rollback(undo: bool) -> None:
         folder, choice = _own_folder()
         if undo and not choice.withdrawn:
             raise ModelError("There is no rollback to take back.")
-        default = _default(folder, choice, settings)
-        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, default)
+        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, _default(folder, choice, settings))
         choice = msgspec.structs.replace(choice, withdrawn=withdrawn)
         previous = _default(folder, choice, settings)
         if previous in withdrawn:

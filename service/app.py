@@ -2,13 +2,11 @@
 
 import logging
 import threading
-from typing import Any
 
 import flask
-from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from service import headers, keys, metrics, openapi, record
+from service import cors, headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.repository import Repository
 from service.routes import (
@@ -27,15 +25,6 @@ from service.routes import (
 from service.routes.uploads import Request
 from service.settings import Settings
 
-# What a page of another origin may send, and read of an answer.
-CORS_HEADERS: dict[str, Any] = {
-    "allow_headers": [
-        "Authorization", "Content-Type", "Inference-Header-Content-Length", "traceparent", "X-API-Key", "X-Request-ID",
-    ],
-    "expose_headers": ["Inference-Header-Content-Length", "Retry-After", "X-Request-ID"],
-    "max_age": 3600,
-}  # fmt: skip
-
 log = logging.getLogger(__name__)
 
 
@@ -51,16 +40,15 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
-    # First, so that what a route's own checks refuse is recorded, and asked for its key before.
-    for concern in (headers, record):
-        concern.init_app(app)
+    # Before a route sees a request, its record is opened, and then its key is asked for.
+    headers.init_app(app)
+    record.init_app(app)
     digests = keys.read(settings)
     keys.init_app(app, digests)
+    cors.init_app(app, cors.read(settings))
     for module in (predict, explain, tfserving, openinference, triton, operations, page, report, docs):
         app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
-    if settings.cors_origins:
-        CORS(app, origins=[origin.strip() for origin in settings.cors_origins.split(",")], **CORS_HEADERS)
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)
@@ -84,5 +72,5 @@ def _refuse_http(error: HTTPException) -> flask.Response:
 
 
 def _fail(error: Exception) -> flask.Response:
-    log.exception("A request failed.", exc_info=error)
+    log.exception("A request failed.", exc_info=error, extra={"fields": {"id": record.current().id}})
     return json_response(Failure("Something went wrong here; it is in the log.", ServiceError.code), 500)

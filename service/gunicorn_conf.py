@@ -1,5 +1,6 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf 'service:create_app()'`."""
 
+import atexit
 import os
 from typing import Any
 
@@ -20,13 +21,19 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
 
 shared_counts.make(worker_tmp_dir)
+atexit.register(shared_counts.remove)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Leave the folder to the master process."""
+    atexit.unregister(shared_counts.remove)
+    if _settings.log_format == "json":
+        logs.follow_standard_error()
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Keep what a worker process counted, once it is dead."""
-    shared_counts.bury(worker.pid)
-
-
-def on_exit(server: Any) -> None:
-    """Leave nothing behind."""
-    shared_counts.remove()
+    try:
+        shared_counts.bury(worker.pid)
+    except Exception:  # would end the master process, and all others with it
+        server.log.exception("What process %s counted is lost.", worker.pid)

@@ -35,10 +35,11 @@ def read(settings: Settings) -> list[bytes]:
 
 def _read_file(path: str) -> list[str]:
     try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"MNIST_API_KEYS_FILE is {path!r}, which can't be read.") from None
-    return [line.strip() for line in lines if not line.startswith("#")]
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:  # its name is not told: it may be a key, set in the wrong place
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "it is not text in UTF-8"
+        raise SettingsError(f"The file of MNIST_API_KEYS_FILE can't be read: {reason}.") from None
+    return [line for line in map(str.strip, lines) if not line.startswith("#")]
 
 
 def _digest(key: str) -> bytes:
@@ -46,7 +47,7 @@ def _digest(key: str) -> bytes:
         return bytes.fromhex(key.removeprefix("sha256:"))
     if key.startswith("sha256:"):
         raise SettingsError("MNIST_API_KEYS has a hash that is not sha256: and 64 hexadecimal digits.")
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def init_app(app: flask.Flask, digests: list[bytes]) -> None:
@@ -68,5 +69,5 @@ def _given() -> str:
 
 def _is_known(key: str, digests: list[bytes]) -> bool:
     """Compare a key with all, in a time that tells nothing of them."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(key.encode("latin-1")).digest()  # the bytes that were sent, whatever their encoding
     return sum([hmac.compare_digest(digest, each) for each in digests]) > 0

@@ -1,12 +1,20 @@
 """Log lines: readable text, or JSON; to standard error."""
 
+import atexit
 import logging
+import os
+import threading
 import time
 from typing import Any
 
 import msgspec
 
 from service.settings import Settings
+
+STANDARD_ERROR = 2
+JOIN_SECONDS = 1.0
+
+log = logging.getLogger("standard_error")
 
 
 class TextFormatter(logging.Formatter):
@@ -32,12 +40,17 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "process": record.process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _escape(record.getMessage()),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = _escape(self.formatException(record.exc_info))
         return msgspec.json.encode(line).decode()
+
+
+def _escape(text: str) -> str:
+    """Escape what UTF-8 can't hold: bytes of file names that are none."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -47,10 +60,39 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": TextFormatter if settings.log_format == "text" else JSONFormatter}},
-        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "handlers": {"standard_error": {"()": _handler, "settings": settings, "formatter": "lines"}},
         "loggers": {
             name: {"level": settings.log_level.upper(), "handlers": ["standard_error"], "propagate": False}
             for name in loggers
         },
         "root": {"level": "WARNING", "handlers": ["standard_error"]},
     }
+
+
+def _handler(settings: Settings) -> logging.Handler:
+    """Write to standard error; where that is followed, to what it was before."""
+    if settings.log_format == "text":
+        return logging.StreamHandler()
+    return logging.StreamHandler(open(os.dup(STANDARD_ERROR), "w", encoding="utf-8"))
+
+
+def follow_standard_error() -> None:
+    """Log, line by line, what libraries written in C++ write to standard error: all of a log of JSON lines is JSON."""
+    before = os.dup(STANDARD_ERROR)
+    reading, writing = os.pipe()
+    os.dup2(writing, STANDARD_ERROR)
+    os.close(writing)
+    thread = threading.Thread(target=_log_lines, args=(reading,), name="standard-error", daemon=True)
+    thread.start()
+
+    def finish() -> None:
+        os.dup2(before, STANDARD_ERROR)  # which ends the pipe, and so the thread
+        thread.join(JOIN_SECONDS)
+
+    atexit.register(finish)
+
+
+def _log_lines(reading: int) -> None:
+    with open(reading, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            log.warning(line.rstrip())

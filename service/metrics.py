@@ -46,7 +46,13 @@ VERSION_LOADED = Gauge(
     "mnist_version_loaded", "Worker processes that hold a version in memory.", ["version"], multiprocess_mode="livesum"
 )
 VERSION_REQUESTS = Counter("mnist_version_requests", "Requests that a version was asked for.", ["version", "outcome"])
-VERSION_SECONDS = Counter("mnist_version_seconds", "Time of answered requests, by its parts.", ["version", "part"])
+VERSION_SECONDS = Counter(
+    "mnist_version_seconds", "Time of requests, by their parts; of those that failed.", ["version", "part"]
+)
+VERSION_LAST = Gauge(
+    "mnist_version_last_answer_seconds", "When a version answered last, in seconds since 1970.", ["version"],
+    multiprocess_mode="livemax",
+)  # fmt: skip
 VERSION_CALLS = Counter("mnist_version_calls", "Batches that a version predicted.", ["version"])
 VERSION_REFUSED = Gauge(
     "mnist_version_refused", "Worker processes that refuse a version as it is on disk.", ["version"],
@@ -63,6 +69,7 @@ def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
     """Count the answers to a batch, float32 (n, 10), by digit and by confidence."""
     BATCH_PICTURES.observe(len(probabilities))
     VERSION_CALLS.labels(version).inc()
+    VERSION_LAST.labels(version).set_to_current_time()
     for digit, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=10).tolist()):
         if count:
             DIGITS.labels(version, digit).inc(count)
@@ -93,6 +100,16 @@ def scrape(repository: Repository) -> bytes:
     return generate_latest(_Present(_collector(), {None, *present}))
 
 
+def totals(version: int) -> dict[tuple[str, ...], float]:
+    """Sum what a version did in all processes, by a sample's name and the values of its other labels."""
+    return {
+        (sample.name, *(value for name, value in sample.labels.items() if name != "version")): sample.value
+        for metric in _collector().collect()
+        for sample in metric.samples
+        if sample.labels.get("version") == str(version)
+    }
+
+
 def _collector() -> Collector:
     return _Shared() if shared_counts.VARIABLE in os.environ else REGISTRY
 
@@ -101,8 +118,8 @@ class _Shared(Collector):
     """The metrics of all processes, none of which is being added to another."""
 
     def collect(self) -> Iterable[Metric]:
-        with shared_counts.lock(fcntl.LOCK_SH):
-            metrics: Iterable[Metric] = MultiProcessCollector(None).collect()
+        with shared_counts.lock(fcntl.LOCK_SH) as folder:
+            metrics: Iterable[Metric] = MultiProcessCollector.merge(map(str, shared_counts.files(folder)))
         return metrics
 
 

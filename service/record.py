@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, cast
 
@@ -82,10 +83,12 @@ class Record:
 
     def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
         metrics.VERSION_REQUESTS.labels(version, "success" if succeeded else "fail").inc()
-        if succeeded:
-            times = (self.arrived, self.started, self.predicting, self.predicted_at, answered)
-            for part, start, end in zip(metrics.PARTS, times, times[1:], strict=False):
-                metrics.VERSION_SECONDS.labels(version, part).inc(end - start)
+        if not succeeded:
+            metrics.VERSION_SECONDS.labels(version, "fail").inc(answered - self.arrived)
+            return
+        times = (self.arrived, self.started, self.predicting, self.predicted_at, answered)
+        for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
+            metrics.VERSION_SECONDS.labels(version, part).inc(end - start)
 
     def _fields(self, answered: float, route: str, response: flask.Response) -> dict[str, object]:
         digit, confidence = self.answer or (None, None)

@@ -50,7 +50,7 @@ class Repository:
         self._versions: dict[int, Version] = {}
         self._choice = Choice()
         self._default: Model | None = None
-        self._lock = threading.RLock()
+        self._lock, self._closed = threading.RLock(), threading.Event()
         self._scan()
         self._read_choice()
         for number in self._choice.order(list(self._versions)):
@@ -101,10 +101,13 @@ class Repository:
         """List all versions, the highest first."""
         return sorted(self._versions.values(), key=lambda version: -version.number)
 
-    @property
-    def labels(self) -> dict[str, int]:
-        """Map each label to the number of its version."""
-        return self._choice.labels
+    def numbers(self) -> list[int]:
+        """List the versions that answer, the lowest first: all but those that were refused."""
+        return sorted(version.number for version in self.versions() if version.state != "END")
+
+    def close(self) -> None:
+        """Look at the disk no more; what is loaded stays."""
+        self._closed.set()
 
     def refresh(self) -> None:
         """Bring all up to what is on disk now; a version that is still being written is left for later."""
@@ -116,12 +119,12 @@ class Repository:
             self._choose_default()
 
     def _watch(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 self.refresh()
             except Exception:  # a disk that fails for a while must not end this
                 log.exception("The versions on disk can't be looked through.")
-            time.sleep(POLL_SECONDS)
+            self._closed.wait(POLL_SECONDS)
 
     def _scan(self) -> list[Version]:
         """Take note of what is on disk, and give the versions to be tried: new or changed, and as they were before."""

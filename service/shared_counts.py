@@ -12,14 +12,21 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client looks there
 
 
 def make(parent: str | None) -> None:
-    """Make the folder within `parent`, unless there is one; worker processes find it in their environment."""
-    if VARIABLE not in os.environ:
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="mnist-metrics-", dir=parent)
+    """Make the folder within `parent`; worker processes find it in their environment.
+
+    Each master process has its own: another, that replaces it on SIGUSR2, would find its folder gone.
+    """
+    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="mnist-metrics-", dir=parent)
 
 
 def remove() -> None:
     """Remove the folder, at the end."""
     shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
+
+
+def files(folder: Path) -> list[Path]:
+    """List the files that hold anything: a process may have died, or be seen, before it has written to its own."""
+    return [file for file in folder.glob("*.db") if file.stat().st_size]
 
 
 def bury(process: int) -> None:
@@ -28,11 +35,13 @@ def bury(process: int) -> None:
 
     with lock(fcntl.LOCK_EX) as folder:
         mark_process_dead(process)
-        for kind in ("counter", "histogram"):
-            file = folder / f"{kind}_{process}.db"
-            if file.exists():
-                _add(file, folder / f"{kind}_0.db")
-                file.unlink()
+        for file in files(folder):
+            kind, _, owner = file.stem.rpartition("_")
+            if owner == str(process):
+                try:
+                    _add(file, folder / f"{kind}_0.db")
+                finally:
+                    file.unlink()
 
 
 def _add(file: Path, total: Path) -> None:

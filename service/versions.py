@@ -50,6 +50,10 @@ class Choice(msgspec.Struct, frozen=True):
         """Order numbers as they are wanted for the default: the highest first, and last those withdrawn."""
         return sorted(numbers, key=lambda number: (number not in self.withdrawn, number), reverse=True)
 
+    def labels_of(self, number: int) -> list[str]:
+        """List the labels of a version."""
+        return [label for label, labelled in self.labels.items() if labelled == number]
+
 
 def home(models: Path) -> Path:
     """Give the folder whose versions are served: `mnist` in `models`, or this package's where that has none."""
@@ -83,7 +87,7 @@ def verify(version: Path) -> Card:
     """Read a version's model card, and see that every file is as it records; a bare SavedModel has no card.
 
     Raises:
-        ModelError: the card is damaged, or a file is missing or another than it was.
+        ModelError: the card is damaged, or a file is missing, can't be read, or is another than it was.
 
     """
     card = read_card(version)
@@ -111,8 +115,16 @@ def read_card(version: Path) -> Card:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file, as model cards record it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hash a file, as model cards record it.
+
+    Raises:
+        ModelError: it can't be read.
+
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {(error.strerror or str(error)).lower()}.") from error
 
 
 def read_choice(folder: Path) -> Choice:
@@ -128,6 +140,18 @@ def read_choice(folder: Path) -> Choice:
         return Choice()
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise ModelError(f"{folder / CHOICE} can't be read: {error}.") from error
+
+
+def next_number(folder: Path) -> int:
+    """Give the number of the next version in a folder: over all that are, were withdrawn, or have a label.
+
+    A version that takes the number of one that was deleted would be withdrawn as that was.
+    """
+    try:
+        choice = read_choice(folder)
+    except ModelError:
+        choice = Choice()
+    return 1 + max([0, *find(folder), *choice.withdrawn, *choice.labels.values()])
 
 
 def write_choice(folder: Path, choice: Choice) -> None:

@@ -87,9 +87,11 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def serving(*options: str, command: tuple[str, ...] = ("-m", "service", "--port", "0")) -> Iterator[Server]:
+def serving(
+    *options: str, command: tuple[str, ...] = ("-m", "service", "--port", "0"), **environment: str
+) -> Iterator[Server]:
     process = subprocess.Popen(
-        [sys.executable, *command, *options], cwd=ROOT, env=clean_environment(), text=True,
+        [sys.executable, *command, *options], cwd=ROOT, env=clean_environment() | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     server, ready = Server(process), threading.Event()

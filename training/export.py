@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from service import versions
 from service.digits import SIDE
 from service.runtimes import COMPILATION, SIGNATURE, LiteRT, TensorFlow
 from training.errors import ExportError
@@ -92,8 +93,7 @@ def publish(version: Path, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     for path in (version, *version.rglob("*")):
         _flush(path)
-    highest = max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
-    for number in itertools.count(highest + 1):
+    for number in itertools.count(versions.next_number(folder)):
         try:
             target = version.rename(folder / str(number))
             break

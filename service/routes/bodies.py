@@ -27,7 +27,7 @@ def read_body(request: flask.Request) -> bytes:
 
     """
     body, encoding = receive(request), request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("identity", ""):
+    if not body or encoding in ("identity", ""):
         return body
     if encoding not in _WINDOWS:
         raise UnsupportedMediaType(f"The Content-Encoding is {encoding}: gzip and deflate are read.")

@@ -1,4 +1,4 @@
-"""Requests of the Open Inference Protocol: their types, and the pictures in them; answers.py has what is answered.
+"""Requests of the Open Inference Protocol: their types, and the pictures in them; outputs.py has what is answered.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with the
 extensions binary_tensor_data and classification of Triton's. Its words are kept where it refuses the same.

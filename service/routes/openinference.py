@@ -15,10 +15,10 @@ from service.errors import Draining, InvalidJSON, InvalidTensor, ModelError, Unk
 from service.models import Model
 from service.openapi import JSON, operation
 from service.routes import binary, json_response, predictor, repository
-from service.routes.answers import InferAnswer, answer
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
 from service.routes.operations import Live, Ready, check_ready
+from service.routes.outputs import InferAnswer, answer
 from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
 
@@ -123,11 +123,11 @@ def model_metadata(name: str, version: str | None = None) -> flask.Response:
     """Describe the model's input and output, and tell which versions of it are served."""
     model = find_model(name, version)
     signature = model.signature
-    available = [str(each.number) for each in reversed(repository().versions()) if each.state == "AVAILABLE"]
+    every = [str(number) for number in repository().numbers()]
     return json_response(
         ModelMetadata(
             NAME,
-            available if version is None else [str(model.version)],
+            every if version is None else [str(model.version)],
             PLATFORM,
             [TensorMetadata(signature.input, "FP32", [-1, *signature.shape])],
             [TensorMetadata(signature.output, "FP32", [-1, 10])],

@@ -19,11 +19,12 @@ from service.errors import (
     UnknownLabel,
     UnknownModel,
     UnknownSignature,
+    UnsupportedMediaType,
 )
 from service.models import Model
 from service.openapi import operation
-from service.routes import check_count, json_response, predictor, repository, settings
-from service.routes.compression import gunzip
+from service.routes import check_count, json_response, predictor, repository
+from service.routes.bodies import read_body
 from service.routes.instances import is_base64, read_instances
 from service.routes.tfserving_messages import (
     METHOD,
@@ -42,7 +43,7 @@ from service.routes.tfserving_messages import (
     SignatureDefMap,
 )
 from service.routes.tfserving_schemas import ClassifyBody, PredictBody
-from service.routes.uploads import FILE_ERRORS, receive
+from service.routes.uploads import FILE_ERRORS
 from service.runtimes import SIGNATURE
 from service.versions import NAME
 
@@ -55,7 +56,8 @@ _CLASSIFY = msgspec.json.Decoder(ClassifyRequest)
 Message = TypeVar("Message")
 
 _UNKNOWN = (UnknownModel, UnknownLabel)
-_REFUSED = (*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature, InvalidTensor, *FILE_ERRORS)
+_REGRESS_ERRORS = (*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature, UnsupportedMediaType)
+_ERRORS = (*_REGRESS_ERRORS, InvalidTensor, *FILE_ERRORS)
 
 routes = Blueprint("tfserving", __name__)
 
@@ -119,7 +121,7 @@ def metadata(name: str, version: int | None = None, label: str | None = None) ->
     return json_response(SavedModelMetadata(spec, Metadata(signatures)))
 
 
-@operation((Predictions, Outputs), body=PredictBody, errors=_REFUSED)
+@operation((Predictions, Outputs), body=PredictBody, errors=_ERRORS)
 def predict(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give the probabilities of pictures, by row or by column as they were sent."""
     message = _decode(_PREDICT)
@@ -136,7 +138,7 @@ def predict(name: str, version: int | None = None, label: str | None = None) -> 
     raise MalformedRequest("Missing 'inputs' or 'instances' key.")
 
 
-@operation(Classifications, body=ClassifyBody, errors=_REFUSED)
+@operation(Classifications, body=ClassifyBody, errors=_ERRORS)
 def classify(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give each digit with its probability, for examples."""
     message = _decode(_CLASSIFY)
@@ -148,7 +150,7 @@ def classify(name: str, version: int | None = None, label: str | None = None) ->
     return json_response(Classifications([[(str(digit), each) for digit, each in enumerate(row)] for row in rows]))
 
 
-@operation(None, body=ClassifyBody, errors=(*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature))
+@operation(None, body=ClassifyBody, errors=_REGRESS_ERRORS)
 def regress(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Refuse: the model answers digits, not a number.
 
@@ -193,9 +195,7 @@ def _check_signature(name: str) -> None:
 
 def _decode(decoder: msgspec.json.Decoder[Message]) -> Message:
     """Decode the body, whatever its Content-Type."""
-    body = receive(request)
-    if body and "gzip" in request.headers.get("Content-Encoding", "").lower():
-        body = gunzip(body, settings().max_bytes)
+    body = read_body(request)
     if not body:
         raise InvalidJSON("JSON Parse error: The document is empty.")
     try:

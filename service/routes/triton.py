@@ -4,6 +4,7 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol: exten
 extension_statistics.md and extension_model_repository.md
 """
 
+from collections import defaultdict
 from typing import Annotated
 
 import flask
@@ -11,6 +12,7 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import Meta
 
+from service import metrics
 from service.errors import InvalidJSON, ModelError, UnknownModel, UnsupportedMediaType
 from service.openapi import operation
 from service.repository import State
@@ -142,13 +144,32 @@ def stats(name: str = NAME, version: str | None = None) -> flask.Response:
     check_name(name)
     if version is not None:
         return json_response(Statistics([statistics(find_model(name, version).version)]))
-    available = [each.number for each in reversed(repository().versions()) if each.state == "AVAILABLE"]
-    return json_response(Statistics([statistics(number) for number in available]))
+    return json_response(Statistics([statistics(number) for number in repository().numbers()]))
 
 
 def statistics(version: int) -> ModelStatistics:
-    """Tell what a version did."""
-    return ModelStatistics(NAME, str(version))  # TODO: the numbers of service/metrics.py; until then all are 0
+    """Tell what a version did, by any protocol, in all worker processes."""
+    totals = defaultdict(float, metrics.totals(version))
+    succeeded, failed = (int(totals["mnist_version_requests_total", each]) for each in ("success", "fail"))
+    parts = {part: _duration(succeeded, totals["mnist_version_seconds_total", part]) for part in metrics.PARTS}
+    calls = int(totals["mnist_version_calls_total",])
+    parts["compute_infer"] = msgspec.structs.replace(parts["compute_infer"], count=calls)
+    return ModelStatistics(
+        NAME,
+        str(version),
+        int(totals["mnist_version_last_answer_seconds",] * 1000),
+        int(totals["mnist_confidence_count",]),
+        calls,
+        InferenceStatistics(
+            success=Duration(succeeded, sum(each.ns for each in parts.values())),
+            fail=_duration(failed, totals["mnist_version_seconds_total", "fail"]),
+            **parts,
+        ),
+    )
+
+
+def _duration(count: int, seconds: float) -> Duration:
+    return Duration(count, int(seconds * 1e9))
 
 
 @routes.post("/v2/repository/index")

@@ -163,13 +163,6 @@ def _only(files: list[bytes]) -> bytes:
     return files[0]
 
 
-def _require_body(request: flask.Request) -> bytes:
-    body = receive(request)
-    if not body:
-        raise NoImage("The request has no body: send a picture.")
-    return body
-
-
 def receive(request: flask.Request) -> bytes:
     """Take the body of a request, as it is sent.
 
@@ -181,6 +174,13 @@ def receive(request: flask.Request) -> bytes:
         return request.get_data(cache=False)
     except Exception as error:
         raise _unreadable(request, error) from error
+
+
+def _require_body(request: flask.Request) -> bytes:
+    body = receive(request)
+    if not body:
+        raise NoImage("The request has no body: send a picture.")
+    return body
 
 
 def _unreadable(request: flask.Request, error: Exception) -> Exception:

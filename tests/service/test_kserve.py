@@ -62,7 +62,6 @@ def test_v2(server: Server, ask: Ask) -> None:
     assert got["refused"].startswith("unexpected inference input 'x' for model 'mnist': it is 'image'., '400 ")
 
 
-@pytest.mark.skip(reason="/v1 is not there yet.")  # to be taken away with the routes of TensorFlow Serving
 def test_v1(server: Server, ask: Ask) -> None:
     got = ask(server, "v1")
     assert got["model ready"] is True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import __version__, keys
 from service.app import create_app
@@ -38,6 +39,10 @@ def document(server: Server) -> dict[str, Any]:
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(path, operation) for path, item in document["paths"].items() for operation in item.values()]
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
 
 
 def test_every_route_is_described_and_nothing_else(document: dict[str, Any]) -> None:

@@ -119,7 +119,6 @@ def test_statistics_have_the_form_of_tritons(client: InferenceServerClient, serv
     assert server.ask("GET", "/v2/models/mnist/versions/9/stats")[0] == 404
 
 
-@pytest.mark.skip(reason="Nothing is counted yet.")  # to be taken away with the numbers of service/metrics.py
 def test_statistics_count_over_all_processes(client: InferenceServerClient, mnist: Dataset) -> None:
     def count() -> dict[str, Any]:
         counted: dict[str, Any] = client.get_inference_statistics("mnist", "1")["model_stats"][0]

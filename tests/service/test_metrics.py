@@ -1,0 +1,280 @@
+"""What Prometheus reads: exact over all worker processes, and bounded whatever clients send."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.app import create_app
+from service.errors import ServiceError
+from service.settings import DEFAULT_MODELS, Settings
+from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
+from tests.service.test_process import workers
+from training.data import Dataset
+
+DIGIT = SEVEN.read_bytes()
+
+Counts = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(DEFAULT_MODELS, tmp_path_factory.mktemp("metrics") / "models"))
+
+
+@pytest.fixture(scope="module")
+def server(models: Path) -> Iterator[Server]:
+    with serving("--workers", "2", "--models", str(models), "--max-bytes", "1000000") as server:
+        eventually(lambda: Scrape(server).sum("mnist_version_loaded") == 4)  # two versions in each of two
+        yield server
+
+
+class Scrape:
+    """All samples at one time."""
+
+    def __init__(self, server: Server) -> None:
+        connection = server.connect()
+        connection.request("GET", "/metrics")
+        response = connection.getresponse()
+        self.text = response.read().decode()
+        assert response.status == 200, self.text
+        self.samples = [each for family in text_string_to_metric_families(self.text) for each in family.samples]
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Add up the samples of a name that have these labels among theirs."""
+        return sum(each.value for each in self.samples if each.name == name and labels.items() <= each.labels.items())
+
+    def values(self, label: str) -> set[str]:
+        return {each.labels[label] for each in self.samples if label in each.labels}
+
+    def counts(self) -> Counts:
+        """Give what must never go down, but for the scrapes themselves."""
+        return {
+            (each.name, frozenset(each.labels.items())): each.value
+            for each in self.samples
+            if each.name.endswith(("_total", "_count", "_bucket")) and "/metrics" not in each.labels.values()
+            and each.labels.get("stage") != "whole"
+        }  # fmt: skip
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def codes(error: type[ServiceError]) -> set[str]:
+    return {error.code}.union(*map(codes, error.__subclasses__()))
+
+
+def shared_folder(process: int) -> Path:
+    """Find where a worker process keeps its counts: it has the files in its memory."""
+    (folder,) = {line.split()[-1].rpartition("/")[0] for line in maps(process) if "mnist-metrics-" in line}
+    return Path(folder)
+
+
+def maps(process: int) -> list[str]:
+    return Path(f"/proc/{process}/maps").read_text().splitlines()
+
+
+def post_all(connection: HTTPConnection, count: int) -> None:
+    for _ in range(count):
+        connection.request("POST", "/predict", DIGIT, {"Content-Type": "image/png"})
+        assert connection.getresponse().read().startswith(b'{"digit":7')
+
+
+def kill(server: Server, process: int) -> None:
+    os.kill(process, 9)
+    eventually(lambda: process not in workers(server) and len(workers(server)) == 2)
+    eventually(lambda: Scrape(server).sum("mnist_version_loaded") == 4)
+
+
+def test_counts_over_both_workers_add_up(server: Server) -> None:
+    before = Scrape(server)
+    with ThreadPoolExecutor(10) as pool:
+        connections = [server.connect() for _ in range(10)]
+        list(pool.map(lambda connection: post_all(connection, 20), connections))
+    lines = [line for line in server.log if "route=/predict " in line]
+    assert len({line.split("[")[1] for line in lines}) == 2, "only one worker was asked"
+    after = Scrape(server)
+    for name, labels in [
+        ("mnist_requests_total", {"route": "/predict", "status": "200"}),
+        ("mnist_predicted_digits_total", {"version": "2", "digit": "7"}),
+        ("mnist_confidence_count", {"version": "2"}),
+        ("mnist_batch_pictures_sum", {}),
+        ("mnist_version_calls_total", {"version": "2"}),
+        ("mnist_version_requests_total", {"version": "2", "outcome": "success"}),
+        *(("mnist_stage_seconds_count", {"stage": stage}) for stage in ("decode", "prepare", "predict")),
+    ]:
+        assert after.sum(name, **labels) - before.sum(name, **labels) == 200, name
+    assert after.sum("mnist_stage_seconds_count", stage="whole") - before.sum(
+        "mnist_stage_seconds_count", stage="whole"
+    ) == 201  # fmt: skip
+
+
+def test_digits_and_confidences_are_those_that_were_answered(server: Server, mnist: Dataset) -> None:
+    before = Scrape(server)
+    body = multipart(*((f"{place}.png", png(image)) for place, image in enumerate(mnist.x_test[:100])))
+    predictions = server.ask("POST", "/predict/batch", *body)[1]["predictions"]
+    after = Scrape(server)
+    for digit in map(str, range(10)):
+        labels = {"digit": digit, "version": "2"}
+        answered = sum(str(each["digit"]) == digit for each in predictions)
+        assert after.sum("mnist_predicted_digits_total", **labels) - before.sum(
+            "mnist_predicted_digits_total", **labels
+        ) == answered  # fmt: skip
+    for bound in ("0.9", "0.999", "1.0"):
+        below = sum(each["confidence"] <= float(bound) for each in predictions)
+        assert after.sum("mnist_confidence_bucket", le=bound) - before.sum("mnist_confidence_bucket", le=bound) == below
+    assert after.sum("mnist_batch_pictures_sum") - before.sum("mnist_batch_pictures_sum") == 100
+
+
+def test_labels_stay_bounded_whatever_is_sent(server: Server) -> None:
+    for path in (
+        "/secret",
+        "/predict/../secret",
+        "/static/secret.js",
+        "/%73ecret%0A%FF",
+        "//secret",
+        "/static/page.js",
+    ):
+        connection = server.connect()
+        connection.request("GET", path)
+        connection.getresponse().read()
+    for path in ("secret", "mnist/versions/99", "mnist/versions/secret", "mnist/labels/secret"):
+        for protocol in ("v1", "v2"):
+            assert server.ask("GET", f"/{protocol}/models/{path}")[0] in (400, 404)
+    for method in ("BREW", "DELETE", "SECRET"):
+        assert server.ask(method, "/predict")[0] == 405
+    server.post(DIGIT, "/predict?prepare=secret")
+    server.post(b"no picture", kind="image/secret")
+    scrape = Scrape(server)
+    assert "secret" not in scrape.text.lower()
+    rules = {rule.rule for rule in create_app(Settings()).url_map.iter_rules()}
+    assert {"none", "/static/<path:filename>"} <= scrape.values("route") <= {"none", *rules}
+    assert scrape.values("digit") <= set("0123456789")
+    assert scrape.values("version") == {"1", "2"}
+    assert {"malformed_request", "unreadable_image", "model_not_found"} <= scrape.values("code") <= codes(ServiceError)
+
+
+def test_what_is_refused_is_counted_by_code_and_no_picture_stays_in_flight(server: Server) -> None:
+    before = Scrape(server)
+    for content, kind in ((b"", "image/png"), (b"GIF89a", "image/gif"), (bytes(1000001), "image/png"), (b"{", "a/b")):
+        assert server.post(content, kind=kind)[0] >= 400
+    body = multipart(("a.png", DIGIT), ("b.png", b"no picture"), ("c.png", b""))
+    assert server.ask("POST", "/predict/batch", *body)[0] == 200
+    after = Scrape(server)
+    for code, count in (("no_image", 1), ("unreadable_image", 2), ("too_large", 1), ("unsupported_media_type", 1),
+                        ("empty_image", 1)):  # fmt: skip
+        assert after.sum("mnist_refused_total", code=code) - before.sum("mnist_refused_total", code=code) == count, code
+    assert after.sum("mnist_pictures_in_flight") == 0
+
+
+def test_pictures_in_flight_are_seen(server: Server) -> None:
+    body = multipart(*[("a.png", DIGIT)] * 900)
+    seen: set[float] = set()
+    with ThreadPoolExecutor(1) as pool:
+        while not max(seen, default=0):
+            request = pool.submit(server.ask, "POST", "/predict/batch", *body)
+            while not request.done():
+                seen.add(Scrape(server).sum("mnist_pictures_in_flight"))
+            assert request.result()[0] == 200
+    assert 0 < max(seen) <= 900
+    assert Scrape(server).sum("mnist_pictures_in_flight") == 0
+
+
+def test_killed_workers_lose_no_counts_and_their_gauges_vanish(server: Server) -> None:
+    folder = shared_folder(workers(server)[0])
+    for process in workers(server):
+        before = Scrape(server)
+        kill(server, process)
+        after = Scrape(server)
+        assert after.counts() == before.counts()
+        for state in ("START", "LOADING", "AVAILABLE", "END"):
+            assert after.sum("mnist_version_state", state=state) == 4 * (state == "AVAILABLE")
+    owners = {file.stem.rpartition("_")[2] for file in folder.glob("*.db")}
+    assert owners == {"0", *map(str, workers(server))}
+    assert {file.name for file in folder.glob("*_0.db")} == {"counter_0.db", "histogram_0.db"}
+
+
+def test_counters_never_go_down_while_a_worker_dies(server: Server) -> None:
+    process = workers(server)[0]
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill, server, process)
+        highest: Counts = {}
+        while not killing.done():
+            try:
+                scrape = Scrape(server)
+            except (OSError, HTTPException):  # it asked the one that was killed
+                continue
+            counts = scrape.counts()
+            assert all(counts.get(name, 0) >= value for name, value in highest.items())
+            highest.update(counts)
+            assert scrape.sum("mnist_version_loaded") <= 4
+        killing.result()
+
+
+def test_a_scrape_waits_while_counts_are_added_to_others(server: Server) -> None:
+    with open(shared_folder(workers(server)[0]) / "lock") as file, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        scraping = pool.submit(Scrape, server)
+        time.sleep(0.3)
+        assert not scraping.done()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert scraping.result(10).sum("mnist_version_loaded") > 0
+
+
+def test_counts_that_cannot_be_read_end_neither_the_service_nor_the_metrics(server: Server) -> None:
+    process = workers(server)[0]
+    file = shared_folder(process) / f"counter_{process}.db"
+    file.unlink()
+    file.write_bytes(b"damaged" * 1000)
+    os.kill(process, 9)
+    eventually(lambda: any(f"What process {process} counted is lost." in line for line in server.log))
+    eventually(lambda: len(workers(server)) == 2 and process not in workers(server))
+    assert Scrape(server).sum("mnist_requests_total") > 0
+    assert server.post(DIGIT)[0] == 200
+
+
+def test_a_version_that_is_refused_is_shown_and_one_that_is_gone_is_not(server: Server, models: Path) -> None:
+    eventually(lambda: Scrape(server).sum("mnist_version_state", version="1", state="AVAILABLE") == 2)
+    (models / "mnist" / "1" / "saved_model.pb").write_bytes(b"")
+    eventually(lambda: Scrape(server).sum("mnist_version_refused", version="1") == 2)
+    assert Scrape(server).sum("mnist_version_refused") == 2
+    shutil.rmtree(models / "mnist" / "1")
+    eventually(lambda: Scrape(server).values("version") == {"2"})
+
+
+def test_the_folder_of_counts_is_gone_after_the_stop(server: Server) -> None:
+    folder = shared_folder(workers(server)[0])
+    assert folder.is_dir()
+    assert server.stop() == 0
+    assert not folder.exists()
+
+
+def test_a_start_that_goes_wrong_leaves_no_folder_and_touches_no_other(tmp_path: Path) -> None:
+    program = "import os; from service import gunicorn_conf; print(os.environ['PROMETHEUS_MULTIPROC_DIR'])"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True,
+        env=clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+    )  # fmt: skip
+    folder = Path(result.stdout.strip())
+    assert folder.name.startswith("mnist-metrics-")
+    assert not folder.exists()
+    assert tmp_path.is_dir()
+
+
+def test_under_a_server_of_ones_own_a_process_tells_of_itself() -> None:
+    client = create_app(Settings()).test_client()
+    assert client.get("/livez").status_code == 200
+    assert 'mnist_requests_total{route="/livez",status="200"}' in client.get("/metrics").text

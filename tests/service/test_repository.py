@@ -1,0 +1,337 @@
+"""Versions come, go, are swapped and refused, while requests are served."""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from service import versions
+from service.digits import scale
+from service.errors import ModelError, UnknownLabel, UnknownModel
+from service.models import load
+from service.repository import Repository
+from service.settings import Settings
+from service.versions import Choice
+from tests.conftest import SEVEN, Server, serving
+from tests.service.test_process import workers
+from training.data import Dataset
+
+DIGIT = SEVEN.read_bytes()
+
+Settled = Callable[..., Repository]
+
+
+def copy(shipped: Path, models: Path, number: int) -> Path:
+    """Put a copy of the shipped version in place as another, in one step, as training does."""
+    hidden = models / "mnist" / f".copy-{number}"
+    shutil.copytree(shipped, hidden, ignore=shutil.ignore_patterns("report"))
+    card = json.loads((hidden / versions.CARD).read_text())
+    files = {name: digest for name, digest in card["files"].items() if (hidden / name).exists()}
+    (hidden / versions.CARD).write_text(json.dumps(card | {"files": files}))
+    return hidden.rename(models / "mnist" / str(number))
+
+
+@pytest.fixture
+def folder(shipped: Path, tmp_path: Path) -> Path:
+    """A folder of models with the versions 3 and 5."""
+    for number in (3, 5):
+        copy(shipped, tmp_path, number)
+    return tmp_path
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def states(repository: Repository) -> dict[int, str]:
+    return {version.number: version.state for version in repository.versions()}
+
+
+@pytest.fixture
+def settled() -> Iterator[Callable[..., Repository]]:
+    """Makes repositories that have tried all that is there."""
+    repositories = []
+
+    def make(folder: Path, **options: Any) -> Repository:
+        repository = Repository(Settings(models=folder, **options))
+        repositories.append(repository)
+        until(lambda: not set(states(repository).values()) & {"START", "LOADING"})
+        return repository
+
+    yield make
+    for repository in repositories:
+        repository.close()
+
+
+def test_all_are_served_under_their_numbers_and_the_highest_is_the_default(settled: Settled, folder: Path) -> None:
+    repository = settled(folder)
+    assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
+    assert repository.default().version == 5
+    assert [repository.model(number).version for number in (3, 5)] == [3, 5]
+    with pytest.raises(UnknownModel):
+        repository.model(4)
+
+
+def test_a_new_version_becomes_the_default_and_goes_when_removed(settled: Settled, folder: Path, shipped: Path) -> None:
+    repository = settled(folder)
+    copy(shipped, folder, 7)
+    until(lambda: repository.default().version == 7)
+    shutil.rmtree(folder / "mnist" / "7")
+    until(lambda: repository.default().version == 5)
+    assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
+    with pytest.raises(UnknownModel):
+        repository.model(7)
+
+
+def test_a_version_that_another_process_has_found_is_found_at_once(
+    settled: Settled, folder: Path, shipped: Path
+) -> None:
+    repository = settled(folder)
+    copy(shipped, folder, 7)
+    assert repository.model(7).version == 7
+
+
+def spoil(version: Path, how: str) -> None:
+    """Make a version one that must be refused."""
+    graph = version / "saved_model.pb"
+    if how == "torn":
+        (version / "variables" / "variables.index").unlink()
+    elif how == "corrupt":
+        graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    elif how == "empty":
+        shutil.rmtree(version)
+        version.mkdir()
+    else:
+        shutil.rmtree(version)
+        save_bare(version, how)
+
+
+def save_bare(version: Path, how: str) -> None:
+    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(5 if how == "other shapes" else 10)])
+    if how == "NaN":
+        model.set_weights([np.full((784, 10), np.nan), np.zeros(10)])
+    model.export(str(version), verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("torn", "is not complete: variables/variables.index is missing"),
+        ("corrupt", "is damaged: saved_model.pb is not as its model card records it"),
+        ("empty", "TensorFlow finds no signature serving_default"),
+        ("other shapes", "must be (n, 10)"),
+        ("NaN", "its answers are not all numbers"),
+        ("logits", "its answers are no probabilities"),
+    ],
+)
+def test_a_bad_version_is_refused_and_the_old_one_keeps_serving(
+    settled: Settled, folder: Path, shipped: Path, how: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = settled(folder)
+    spoil(copy(shipped, folder, 7), how)
+    until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].reason)
+    assert reason in caplog.text
+    assert repository.default().version == 5
+    with pytest.raises(UnknownModel, match="can't be served"):
+        repository.model(7)
+
+
+def test_a_refused_version_is_taken_once_it_is_whole(settled: Settled, folder: Path, shipped: Path) -> None:
+    repository = settled(folder)
+    version = copy(shipped, folder, 7)
+    graph = (version / "saved_model.pb").read_bytes()
+    (version / "saved_model.pb").write_bytes(graph[:100])
+    until(lambda: states(repository).get(7) == "END")
+    (version / "saved_model.pb").write_bytes(graph)
+    until(lambda: repository.default().version == 7)
+    assert repository.versions()[0].reason == ""
+
+
+def test_a_loaded_version_that_is_spoilt_on_disk_keeps_serving(settled: Settled, folder: Path, mnist: Dataset) -> None:
+    repository = settled(folder)
+    before = repository.default().predict(scale(mnist.x_test[:50]))
+    for file in filter(Path.is_file, (folder / "mnist" / "5").rglob("*")):
+        file.write_bytes(b"")
+    until(lambda: "is wrong" in repository.versions()[0].reason)
+    assert repository.default().version == 5
+    np.testing.assert_array_equal(repository.default().predict(scale(mnist.x_test[:50])), before)
+
+
+def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
+    settled: Settled, folder: Path, shipped: Path
+) -> None:
+    for number in (1, 2, 4):
+        copy(shipped, folder, number)
+    repository = settled(folder, max_loaded=2)
+
+    def loaded() -> set[int]:
+        return {version.number for version in repository.versions() if version.model}
+
+    for number in (3, 1, 4, 3):
+        assert repository.model(number).version == number
+        assert loaded() == {5, number}
+    assert set(states(repository).values()) == {"AVAILABLE"}
+
+
+def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
+    repository = settled(folder)
+    versions.write_choice(folder / "mnist", Choice({"stable": 3, "gone": 4}, withdrawn=(5,)))
+    until(lambda: repository.default().version == 3)
+    assert repository.number("stable") == 3
+    for label in ("gone", "canary"):
+        with pytest.raises(UnknownLabel):
+            repository.number(label)
+    assert repository.model(5).version == 5
+    (folder / "mnist" / versions.CHOICE).write_text("{")
+    repository.refresh()
+    assert (repository.default().version, repository.number("stable")) == (3, 3)
+    (folder / "mnist" / versions.CHOICE).unlink()
+    until(lambda: repository.default().version == 5)
+
+
+def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shipped: Path, tmp_path: Path) -> None:
+    repository = settled(tmp_path)
+    assert (repository.default().version, list(states(repository))) == (2, [2, 1])
+    (tmp_path / "mnist").mkdir()
+    copy(shipped, tmp_path, 1)
+    until(lambda: repository.default().version == 1)
+    until(lambda: states(repository) == {1: "AVAILABLE"})
+    shutil.rmtree(tmp_path / "mnist" / "1")
+    until(lambda: repository.default().version == 2)
+
+
+def test_without_any_that_can_be_served_it_waits_for_one(settled: Settled, shipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "mnist" / "1").mkdir(parents=True)
+    repository = settled(tmp_path)
+    with pytest.raises(ModelError):
+        repository.default()
+    copy(shipped, tmp_path, 2)
+    until(lambda: states(repository).get(2) == "AVAILABLE")
+    assert repository.default().version == 2
+
+
+def write_model(version: Path, shape: tuple[int, ...], how: str, activation: str | None) -> keras.Model:
+    layers = [keras.Input(shape, name="pixels"), keras.layers.Flatten(), keras.layers.Dense(10, activation)]
+    model = keras.Sequential(layers)
+    if how == "export":
+        model.export(str(version), verbose=False)
+    else:
+        tf.saved_model.save(model, str(version))
+    return model
+
+
+@pytest.mark.parametrize("how", ["export", "save"])
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (28, 28, 1)])
+@pytest.mark.parametrize("outputs", ["probabilities", "logits"])
+def test_a_savedmodel_from_elsewhere_is_served(
+    mnist: Dataset, tmp_path: Path, how: str, shape: tuple[int, ...], outputs: Any
+) -> None:
+    version = tmp_path / "mnist" / "1"
+    model = write_model(version, shape, how, "softmax" if outputs == "probabilities" else None)
+    loaded = load(version, Settings(models=tmp_path, outputs=outputs))
+    assert (loaded.runtime.name, loaded.signature.shape) == ("tensorflow", shape)
+    vectors = scale(mnist.x_test[:20])
+    expected = model.predict(vectors.reshape(-1, *shape), verbose=0)
+    if outputs == "logits":
+        expected = keras.ops.convert_to_numpy(keras.ops.softmax(expected))
+    np.testing.assert_allclose(loaded.predict(vectors), expected, atol=1e-5)
+
+
+def test_an_output_of_another_shape_beside_it_is_no_matter(mnist: Dataset, tmp_path: Path) -> None:
+    class Model(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.float32, "scan")])  # type: ignore[untyped-decorator]
+        def read(self, scan: Any) -> dict[str, Any]:
+            sums = tf.reduce_sum(scan, axis=[1, 2])
+            return {"a_sum": sums, "scores": tf.nn.softmax(tf.one_hot(tf.cast(sums, tf.int32) % 10, 10) * 20)}
+
+    model = Model()
+    tf.saved_model.save(model, str(tmp_path / "1"), signatures={"serving_default": model.read})
+    loaded = load(tmp_path / "1", Settings())
+    assert (loaded.signature.input, loaded.signature.output) == ("scan", "scores")
+    expected = mnist.x_test[:20].astype(np.float32).reshape(20, -1).sum(axis=1) / np.float32(255)
+    np.testing.assert_array_equal(loaded.predict(scale(mnist.x_test[:20])).argmax(axis=1), expected.astype(int) % 10)
+
+
+class Load:
+    """Clients that post one picture after another, each on a connection it keeps, until told to stop."""
+
+    def __init__(self, server: Server, clients: int = 4) -> None:
+        self.answers: list[tuple[int, str]] = []
+        self._server, self._stop = server, threading.Event()
+        self._threads = [threading.Thread(target=self._post) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _post(self) -> None:
+        connection = self._server.connect()
+        while not self._stop.is_set():
+            connection.request("POST", "/predict", DIGIT, {"Content-Type": "image/png"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            self.answers.append((response.status, answer["model"]["version"] if response.status == 200 else answer))
+
+    def stop(self) -> list[tuple[int, str]]:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return self.answers
+
+
+def loaded_by(server: Server, version: int) -> int:
+    connection = server.connect()
+    connection.request("GET", "/metrics")
+    line = f'mnist_version_loaded{{version="{version}"}} '
+    found = [each for each in connection.getresponse().read().decode().splitlines() if each.startswith(line)]
+    return int(float(found[0].removeprefix(line))) if found else 0
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    with serving("--workers", "2", "--models", str(folder)) as server:
+        until(lambda: loaded_by(server, 5) == 2)
+        yield server
+
+
+def test_versions_are_swapped_under_load_without_a_failed_request(server: Server, folder: Path, shipped: Path) -> None:
+    load = Load(server)
+    for number in (7, 8):
+        copy(shipped, folder, number)
+        until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
+    spoil(copy(shipped, folder, 9), "corrupt")
+    until(lambda: sum("Version 9 is refused" in line for line in server.log) == 2)
+    refused, *others = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
+    assert (refused["version"], refused["state"]) == ("9", "END")
+    assert "saved_model.pb is not as its model card records it" in refused["status"]["error_message"]
+    assert [(each["version"], each["state"]) for each in others] == [(n, "AVAILABLE") for n in ("8", "7", "5", "3")]
+    shutil.rmtree(folder / "mnist" / "8")
+    until(lambda: {answer[1] for answer in load.answers[-20:]} == {"7"})
+    answers = load.stop()
+    assert {status for status, _ in answers} == {200}
+    assert {version for _, version in answers} == {"5", "7", "8"}
+
+
+def test_a_worker_starts_anew_where_only_a_spoilt_version_is_left(server: Server, folder: Path, shipped: Path) -> None:
+    shutil.rmtree(folder / "mnist" / "3")
+    spoil(folder / "mnist" / "5", "corrupt")
+    until(lambda: sum("Version 5 is refused" in line for line in server.log) == 2)
+    for worker in workers(server):
+        os.kill(worker, 9)
+    until(lambda: sum("Version 5 is refused" in line for line in server.log) == 4)
+    status, answer = server.ask("GET", "/readyz")
+    assert (status, answer["code"]) == (503, "no_model")
+    assert server.post(DIGIT)[0] == 503
+    copy(shipped, folder, 6)
+    until(lambda: loaded_by(server, 6) == 2)
+    assert server.post(DIGIT)[1]["model"]["version"] == "6"
