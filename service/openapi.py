@@ -45,7 +45,7 @@ DESCRIPTION = """\
 Reads handwritten digits from any picture of one: a photo, a scan, a screenshot, a drawing.
 
 Every error is one plain sentence and a code, in JSON. A method that a path does not have is answered with 405 and the \
-header Allow."""
+header Allow; below /v1 with 400, as TensorFlow Serving answers it."""
 
 PATH_PARAMETERS = {
     "version": {"description": "The number of a version.", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
@@ -75,6 +75,7 @@ class Operation:
     body: Content
     is_body_needed: bool
     query: Any
+    is_conditional: bool
     errors: Errors
 
 
@@ -82,7 +83,13 @@ _operations: dict[Callable[..., Any], Operation] = {}
 
 
 def operation(
-    answer: Any, *, body: Any = None, is_body_needed: bool = True, query: Any = None, errors: Errors = ()
+    answer: Any,
+    *,
+    body: Any = None,
+    is_body_needed: bool = True,
+    query: Any = None,
+    is_conditional: bool = False,
+    errors: Errors = (),
 ) -> Callable[[View], View]:
     """Declare what a view takes and gives, for the document.
 
@@ -91,12 +98,13 @@ def operation(
         body: the same of the body that it takes, if it takes one.
         is_body_needed: it refuses requests without.
         query: a struct of its query parameters, if it has any.
+        is_conditional: it answers 304 where the client has its answer already.
         errors: what it raises, beside `ANYWHERE`.
 
     """
 
     def declare(view: View) -> View:
-        _operations[view] = Operation(_content(answer), _content(body), is_body_needed, query, errors)
+        _operations[view] = Operation(_content(answer), _content(body), is_body_needed, query, is_conditional, errors)
         return view
 
     return declare
@@ -112,7 +120,8 @@ def document(app: flask.Flask, with_keys: bool) -> bytes:
     """Write the document of an application that has all its routes; `with_keys`, if it asks for keys."""
     writer = Writer(with_keys)
     paths: dict[str, Schema] = {}
-    for rule in app.url_map.iter_rules():
+    views = list(app.view_functions)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (views.index(rule.endpoint), len(rule.rule))):
         if not rule.endpoint.endswith(".static"):  # the files of the pages are no part of the interface
             paths.setdefault(_path(rule), {}).update(writer.path_item(rule, app.view_functions[rule.endpoint]))
     content: Schema = {
@@ -179,7 +188,14 @@ class Writer:
         if not operation.answer:
             return {}
         headers = {"X-Request-ID": {**REQUEST_ID_HEADER, "required": True}}
-        return {"200": {"description": "The answer.", "headers": headers, "content": self._schemas(operation.answer)}}
+        content = self._schemas(operation.answer)
+        answer = {"200": {"description": "The answer.", "headers": headers, "content": content}}
+        if operation.is_conditional:
+            answer["304"] = {
+                "description": "The client has the answer, of the ETag in If-None-Match.",
+                "headers": headers,
+            }
+        return answer
 
     def _schemas(self, content: Content) -> Schema:
         return {kind: {"schema": self._schema(type_)} for kind, type_ in content.items()}

@@ -24,7 +24,7 @@ routes = Blueprint("report", __name__)
 
 
 @routes.get("/report")
-@operation({"text/html": str}, errors=(ModelError, NoReport))
+@operation({"text/html": str}, is_conditional=True, errors=(ModelError, NoReport))
 def report() -> flask.Response:
     """Show the version's own report."""
     model = repository().default()

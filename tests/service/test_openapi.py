@@ -90,6 +90,23 @@ def test_answers_are_described_strictly(document: dict[str, Any]) -> None:
     assert probabilities["items"] == {"type": "number", "minimum": 0, "maximum": 1}
 
 
+def test_statuses_are_those_that_there_are(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+    always = {"400", "401", "408", "413", "503"}
+    assert paths["/report"]["get"]["responses"].keys() == always | {"200", "304", "404"}
+    assert paths["/v1/models/mnist:regress"]["post"]["responses"].keys() == always | {"404", "415"}
+    assert paths["/v2/models"]["get"]["responses"].keys() == always | {"200"}
+
+
+def test_each_form_of_a_picture_is_described(document: dict[str, Any]) -> None:
+    predict, explain = (document["paths"][path]["post"] for path in ("/predict", "/explain"))
+    content = predict["requestBody"]["content"]
+    assert content.keys() == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
+    assert content["image/*"]["schema"]["contentMediaType"] == "application/octet-stream"
+    assert content == explain["requestBody"]["content"]
+    assert [each.get("name") for each in predict["parameters"]] == ["prepare", None]
+
+
 def test_errors_are_described_with_their_codes_and_headers(document: dict[str, Any]) -> None:
     responses = document["paths"]["/predict"]["post"]["responses"]
     assert responses.keys() == {"200", "400", "401", "408", "413", "415", "422", "503"}
