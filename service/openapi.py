@@ -192,7 +192,7 @@ class Writer:
         answer = {"200": {"description": "The answer.", "headers": headers, "content": content}}
         if operation.is_conditional:
             answer["304"] = {
-                "description": "The client has the answer, of the ETag in If-None-Match.",
+                "description": "The client has the answer, as If-None-Match says.",
                 "headers": headers,
             }
         return answer
