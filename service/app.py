@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
+    app.extensions["refuse"] = record.refuse  # for what the worker refuses itself
     # Before a route sees a request, its record is opened, and then its key is asked for.
     headers.init_app(app)
     record.init_app(app)
@@ -65,6 +66,7 @@ def _refuse(error: ServiceError) -> flask.Response:
 def _refuse_http(error: HTTPException) -> flask.Response:
     """Give an error of the framework, such as an unknown path, the form of ours."""
     code = error.name.lower().replace(" ", "_")
+    metrics.REFUSED.labels(code).inc()
     sentence = f"{flask.request.method} {flask.request.path}: {error.name.lower()}."
     response = json_response(Failure(sentence, code), error.code or 500)
     response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")

@@ -144,6 +144,13 @@ class TooLarge(ServiceError):
     code = "too_large"
 
 
+class HeadersTooLarge(ServiceError):
+    """The request's head, or what frames its body, is longer than is read."""
+
+    status = 431
+    code = "headers_too_large"
+
+
 class UnsupportedMediaType(ServiceError):
     """The request's Content-Type is none that is read."""
 

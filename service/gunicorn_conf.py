@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import select
 from typing import Any
 
 from service import logs, shared_counts
@@ -12,7 +13,7 @@ _settings = read_settings(os.environ)
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
 threads = _settings.threads
-worker_class = "service.worker.Worker"
+worker_class = "service.worker.Worker" if hasattr(select, "epoll") else "gthread"  # macOS has no epoll
 graceful_timeout = _settings.grace
 logconfig_dict = logs.configuration(_settings)
 

@@ -1,6 +1,9 @@
 """Headers that every answer has, so that a browser does nothing with it that isn't meant."""
 
-import flask
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import flask
 
 SECURITY = {
     "Cache-Control": "no-store",
@@ -10,12 +13,12 @@ SECURITY = {
 }
 
 
-def init_app(app: flask.Flask) -> None:
+def init_app(app: "flask.Flask") -> None:
     """Add the headers to every answer of an application that has none of its own."""
     app.after_request(_protect)
 
 
-def _protect(response: flask.Response) -> flask.Response:
+def _protect(response: "flask.Response") -> "flask.Response":
     for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     return response

@@ -13,7 +13,15 @@ import msgspec
 from werkzeug.routing import Rule
 
 from service import __version__, keys
-from service.errors import MalformedRequest, Overloaded, RequestTimeout, ServiceError, TooLarge, Unauthorized
+from service.errors import (
+    HeadersTooLarge,
+    MalformedRequest,
+    Overloaded,
+    RequestTimeout,
+    ServiceError,
+    TooLarge,
+    Unauthorized,
+)
 from service.routes import Failure
 from service.versions import NAME
 
@@ -26,7 +34,7 @@ JSON = "application/json"
 SCHEMA = "#/components/schemas/{name}"
 
 # What any request may be refused for, before its view is asked.
-ANYWHERE: Errors = (MalformedRequest, RequestTimeout, TooLarge, Overloaded)
+ANYWHERE: Errors = (MalformedRequest, RequestTimeout, TooLarge, HeadersTooLarge, Overloaded)
 
 # The groups of operations, by blueprint, in the order in which they are shown.
 TAGS = {

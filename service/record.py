@@ -3,7 +3,7 @@
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from time import perf_counter
@@ -15,14 +15,15 @@ from flask import g, request
 from numpy.typing import NDArray
 
 from service import metrics
+from service.errors import ServiceError
+from service.parser import ARRIVED
 from service.predictor import Stage
-
-# When the worker had the whole request; it may have waited since.
-ARRIVED = "service.arrived"
 
 # Others' identifiers are taken where they can't break a line or fill the log.
 REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,64})?")
+
+NO_ROUTE = "none"
 
 log = logging.getLogger("service.requests")
 
@@ -30,13 +31,14 @@ log = logging.getLogger("service.requests")
 class Record:
     """One request, from its arrival to its answer. It observes the predictor."""
 
-    def __init__(self, headers: Any, arrived: float | None = None) -> None:
-        given = headers.get("X-Request-ID", "")
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
         self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-        traceparent = headers.get("traceparent", "")
+        traceparent = environ.get("HTTP_TRACEPARENT", "")
         self.traceparent = traceparent if TRACEPARENT.fullmatch(traceparent) else None
+        self.method, self.bytes = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
         self.started = perf_counter()
-        self.arrived = arrived or self.started
+        self.arrived: float = environ.get(ARRIVED, self.started)
         self.predicting = self.predicted_at = self.started
         self.version: int | None = None
         self.pictures = 0
@@ -70,16 +72,16 @@ class Record:
             self.pictures += pictures
             metrics.PICTURES_IN_FLIGHT.inc(pictures)
 
-    def close(self, route: str, response: flask.Response) -> None:
+    def close(self, route: str, status: int) -> None:
         """Count the request and write its line."""
         answered = perf_counter()
         metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
         metrics.stages["whole"].observe(answered - self.arrived)
-        metrics.REQUESTS.labels(route, response.status_code).inc()
+        metrics.REQUESTS.labels(route, status).inc()
         if self.version is not None:
-            self._close_version(self.version, answered, response.status_code < 400)
+            self._close_version(self.version, answered, status < 400)
         if log.isEnabledFor(logging.INFO):
-            log.info("request", extra={"fields": self._fields(answered, route, response)})
+            log.info("request", extra={"fields": self._fields(answered, route, status)})
 
     def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
         metrics.VERSION_REQUESTS.labels(version, "success" if succeeded else "fail").inc()
@@ -90,14 +92,14 @@ class Record:
         for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
             metrics.VERSION_SECONDS.labels(version, part).inc(end - start)
 
-    def _fields(self, answered: float, route: str, response: flask.Response) -> dict[str, object]:
+    def _fields(self, answered: float, route: str, status: int) -> dict[str, object]:
         digit, confidence = self.answer or (None, None)
         fields = {
-            "method": request.method,
+            "method": self.method,
             "route": route,
-            "status": response.status_code,
+            "status": status,
             "milliseconds": round((answered - self.arrived) * 1000, 3),
-            "bytes": request.content_length or 0,
+            "bytes": int(self.bytes) if self.bytes.isdecimal() else 0,
             "pictures": self.pictures or None,
             "version": self.version,
             "digit": digit,
@@ -120,11 +122,19 @@ def current() -> Record:
 
 
 def _open() -> None:
-    g.record = Record(request.headers, request.environ.get(ARRIVED))
+    g.record = Record(request.environ)
 
 
 def _close(response: flask.Response) -> flask.Response:
-    route = request.url_rule.rule if request.url_rule else "none"
+    route = request.url_rule.rule if request.url_rule else NO_ROUTE
     response.headers["X-Request-ID"] = current().id
-    current().close(route, response)
+    current().close(route, response.status_code)
     return response
+
+
+def refuse(error: ServiceError, environ: Mapping[str, Any]) -> str:
+    """Record a request that is refused before the application sees it, or all that came of one; give its identifier."""
+    record = Record(environ)
+    metrics.REFUSED.labels(error.code).inc()
+    record.close(NO_ROUTE, error.status)
+    return record.id

@@ -56,7 +56,8 @@ class Repository:
         for number in self._choice.order(list(self._versions)):
             if self._default is None:
                 self._take(self._versions[number])
-        threading.Thread(target=self._watch, name="versions", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="versions", daemon=True)
+        self._watcher.start()
 
     def default(self) -> Model:
         """Give the version that is served where none is asked for.
@@ -106,8 +107,9 @@ class Repository:
         return sorted(version.number for version in self.versions() if version.state != "END")
 
     def close(self) -> None:
-        """Look at the disk no more; what is loaded stays."""
+        """Look at the disk no more; what is loaded stays. A process must not end while TensorFlow loads a version."""
         self._closed.set()
+        self._watcher.join()
 
     def refresh(self) -> None:
         """Bring all up to what is on disk now; a version that is still being written is left for later."""
@@ -115,7 +117,8 @@ class Repository:
             settled = self._scan()
             self._read_choice()
             for version in sorted(settled, key=lambda version: -version.number):
-                self._take(version)
+                if not self._closed.is_set():
+                    self._take(version)
             self._choose_default()
 
     def _watch(self) -> None:

@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=512, description="Worker processes.")] = msgspec.field(
         default_factory=available_cores
     )
-    threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 4
+    threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 2
     max_waiting: Annotated[
         int, Meta(ge=1, description="Requests that wait in each worker; more are refused with 503.")
     ] = 512

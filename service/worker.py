@@ -1,48 +1,320 @@
-"""gunicorn's threaded worker, with the endings this service wants."""
+"""gunicorn's worker for this service: a loop reads every connection, and threads answer whole requests."""
 
+import errno
+import os
+import select
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from operator import attrgetter
+from queue import SimpleQueue
 from typing import Any
 
-import msgspec
-from gunicorn import util
-from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.base import Worker as BaseWorker
 
-BAD_REQUEST = (
-    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-)
+from service import answers
+from service.connection import RECEIVE, Connection
+from service.errors import Overloaded, RequestTimeout, ServiceError
+from service.parser import MAX_HEAD, Request
+from service.settings import Settings
+
+ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
+LINGER_SECONDS = 2.0  # for a client to take the last answer; for idle ones to send what was on its way at the stop
+YIELD_SECONDS = 0.0001  # of 16 connections made at once, each of two workers took 4 to 12; without this, up to all
+SWEEP_SECONDS = 1.0
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Serves each request in a thread, and leaves no accepted connection without an answer."""
+class Worker(BaseWorker):  # type: ignore[misc]
+    """Answers at once what is whole, refuses what is too much, and leaves no accepted connection without an answer.
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """On SIGTERM, tell /readyz before the last requests are answered."""
-        if hasattr(self, "wsgi"):  # not while it still starts
-            self.wsgi.extensions["draining"].set()
-        super().handle_exit(sig, frame)
+    Its loop alone accepts, reads and closes. A connection is handed to a thread with a whole request, and comes back
+    by leaving `in_hand`; or by way of `returned`, where something is left for the loop to do.
+    """
 
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """When stopping, first take the connections that the kernel has accepted for us already."""
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._accept_all(listener)
-                listener.close()
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.connections: dict[int, Connection] = {}
+        self.in_hand: dict[Connection, Request] = {}
+        self.waiting: deque[tuple[Connection, Request] | None] = deque()
+        self.tokens: SimpleQueue[None] = SimpleQueue()  # one for each that waits: a deque can't be waited for
+        self.returned: deque[Connection] = deque()
+        self.buffered = 0  # bytes of unfinished requests
+        self.next_sweep = 0.0
+        self.idle_until = float("inf")
 
-    def _accept_all(self, listener: Any) -> None:
-        waiting = -1
-        while waiting != self.nr_conns:
-            waiting = self.nr_conns
-            self.accept(listener)
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse certificates, which would go unused, and their keys' owner would not notice.
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what is not HTTP with an error of the same form as all others, where gunicorn has HTML."""
-        if not isinstance(exc, ParseException):
-            super().handle_error(req, client, addr, exc)
+        Raises:
+            SystemExit: there are some.
+
+        """
+        if cfg.is_ssl:
+            sys.exit("This worker speaks no TLS: let a proxy in front of it do that.")
+
+    def run(self) -> None:
+        """Serve until told to stop, or until gunicorn's main process is gone; then finish what has begun."""
+        self._open()
+        while self.alive:
+            self._turn()
+        self._stop_accepting()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while self.connections and time.monotonic() < end:
+            self._turn()
+        self._end_threads(end)
+        self.wsgi.extensions["repository"].close()
+
+    def _open(self) -> None:
+        self.settings: Settings = self.wsgi.extensions["settings"]
+        self.buffer_limit: int = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
+        self.poller = select.epoll()
+        self.poller.register(self.PIPE[0], select.EPOLLIN)  # signals write to it, too
+        self.listeners = {listener.fileno(): listener for listener in self.sockets}
+        for fd, listener in self.listeners.items():
+            listener.setblocking(False)
+            self._listen(fd)
+        self.threads = [threading.Thread(target=self._answer_all, daemon=True) for _ in range(self.settings.threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _listen(self, fd: int) -> None:
+        self.poller.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and see to it."""
+        if (wait := self.next_sweep - time.monotonic()) <= 0:
+            self._sweep()
+            wait = SWEEP_SECONDS
+        for fd, event in self.poller.poll(0 if self.returned else wait):
+            if connection := self.connections.get(fd):
+                connection.ending |= bool(event & ENDING)
+                self._stir(connection)
+            elif fd in self.listeners:
+                self._accept(self.listeners[fd])
+                self._let_others_accept(fd)
+            elif fd == self.PIPE[0]:
+                os.read(fd, RECEIVE)
+        for _ in range(len(self.returned)):
+            self._stir(self.returned.popleft())
+
+    def _let_others_accept(self, fd: int) -> None:
+        """Go behind the other workers, as nginx does: the kernel wakes the one that registered first."""
+        self.poller.unregister(fd)
+        time.sleep(YIELD_SECONDS)
+        self._listen(fd)
+
+    def _accept(self, listener: Any) -> bool:
+        """Accept one connection: of those that come at once, each worker gets its share."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._close_slowest()
+            return False
+        environ = _connection_environ(listener.getsockname(), address)
+        connection = Connection(client, environ, self.settings.max_bytes, self.settings.timeout)
+        self.connections[client.fileno()] = connection
+        self.poller.register(client.fileno(), EVENTS)
+        if len(self.connections) > self.settings.max_connections:
+            self._close_slowest()
+        return True
+
+    def _stir(self, connection: Connection) -> None:
+        """Go on with a connection, or let the thread that has it in hand return it."""
+        connection.stirred = True  # before the look at who has it: the thread does both the other way round
+        if connection in self.in_hand or connection.is_closed:
             return
-        self.log.warning("Invalid request from %s: %s", addr[0] if addr else "a socket", exc)
-        body = msgspec.json.encode({"error": "The request is not valid HTTP.", "code": "malformed_request"})
-        with suppress(OSError):
-            util.write(client, BAD_REQUEST % (len(body), body))
+        try:
+            if not connection.unsent:
+                self._go_on(connection)
+            elif connection.send():
+                self._allow_rest(connection)
+                self._go_on(connection)
+        except OSError:
+            self._close(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Receive, as long as there is no whole request; then see to what there is."""
+        parser, was_unfinished = connection.parser, connection.parser.unfinished
+        if connection.last_answer and not connection.lingering:
+            connection.linger(LINGER_SECONDS)
+        parser.feed(b"")
+        if not (parser.requests or parser.error):
+            self._receive(connection)
+        self._count(connection)
+        if parser.requests:
+            self._hand_over(connection)
+        elif parser.error:
+            self._refuse(connection, parser.error)
+        elif parser.unfinished:
+            self._await(connection, was_unfinished)
+        if connection.stirred and connection not in self.in_hand:
+            self.returned.append(connection)
+
+    def _await(self, connection: Connection, was_unfinished: bool) -> None:
+        """Give a request the time to become whole, from its first byte on."""
+        if not was_unfinished:
+            connection.allow(self.settings.timeout)
+        if connection.parser.awaits_continue:
+            connection.parser.awaits_continue = False
+            connection.send(answers.CONTINUE)
+
+    def _receive(self, connection: Connection) -> None:
+        data = connection.receive()
+        if data and not connection.lingering:
+            connection.parser.feed(data)
+        elif data == b"":
+            connection.parser.end()
+            if not connection.parser.error:
+                self._close(connection)
+
+    def _count(self, connection: Connection) -> None:
+        """Count the bytes of an unfinished request; beyond the limit, cut off the one that began first."""
+        self.buffered += connection.parser.size - connection.counted
+        connection.counted = connection.parser.size
+        while self.buffered > self.buffer_limit and (slowest := self._slowest(lambda other: other.counted > 0)):
+            self._refuse(slowest, Overloaded("Too much is being sent at once: this was the slowest. Try again."))
+
+    def _hand_over(self, connection: Connection) -> None:
+        """Let a thread answer a whole request, if not too many wait; health is asked before all others."""
+        request = connection.parser.requests.popleft()
+        request.keep_alive &= self.alive
+        if request.environ["PATH_INFO"] in HEALTH and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            wait = self.waiting.appendleft
+        elif self._has_room(request):
+            wait = self.waiting.append
+        else:
+            self._refuse(connection, Overloaded("Too many requests wait already: try again in a moment."), request)
+            return
+        self.in_hand[connection] = request
+        wait((connection, request))
+        self.tokens.put(None)
+
+    def _has_room(self, request: Request) -> bool:
+        if len(self.in_hand) >= self.settings.threads + self.settings.max_waiting:
+            return False
+        if request.size <= RECEIVE:
+            return True
+        held = sum(other.size for other in tuple(self.in_hand.values()))
+        return held + request.size <= self.buffer_limit
+
+    def _refuse(self, connection: Connection, error: ServiceError, request: Request | None = None) -> None:
+        """Answer in place of a thread: every such answer is made here, and is the last if no request was whole."""
+        connection.last_answer = not (request and request.keep_alive)
+        if connection.last_answer:
+            connection.parser.discard()
+            self._count(connection)
+        id_ = self.wsgi.extensions["refuse"](error, request.environ if request else {})
+        try:
+            connection.send(answers.failure(error, request, not connection.last_answer, id_))
+        except OSError:
+            self._close(connection)
+        self._allow_rest(connection)
+        self.returned.append(connection)
+
+    def _allow_rest(self, connection: Connection) -> None:
+        """Set the time for what comes after an answer: to take it, to finish a request, or to begin one."""
+        connection.allow(self.settings.keep_alive if connection.is_idle else self.settings.timeout)
+
+    def _sweep(self) -> None:
+        """Tell gunicorn that this lives, and end what has had its time."""
+        now = time.monotonic()
+        self.next_sweep = now + SWEEP_SECONDS
+        self.notify()
+        if self.ppid != os.getppid():
+            self.alive = False
+        for connection in tuple(self.connections.values()):
+            until = min(connection.deadline, self.idle_until) if connection.is_idle else connection.deadline
+            if now >= until and connection not in self.in_hand:
+                self._time_out(connection)
+
+    def _time_out(self, connection: Connection) -> None:
+        if connection.parser.unfinished and not connection.unsent:
+            sentence = f"The request took over {self.settings.timeout} seconds to arrive."
+            self._refuse(connection, RequestTimeout(sentence))
+        else:
+            self._close(connection)
+
+    def _slowest(self, among: Callable[[Connection], bool] = lambda _: True) -> Connection | None:
+        """Find what has been idle or unfinished the longest."""
+        others = (connection for connection in self.connections.values() if connection not in self.in_hand)
+        return min(filter(among, others), key=attrgetter("since"), default=None)
+
+    def _close_slowest(self) -> None:
+        if connection := self._slowest():
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        connection.parser.discard()
+        self._count(connection)
+        self.connections.pop(connection.socket.fileno(), None)
+        connection.socket.close()
+
+    def _stop_accepting(self) -> None:
+        """Take the connections that the kernel has accepted for us already, and no more."""
+        self.wsgi.extensions["draining"].set()
+        self.idle_until = time.monotonic() + LINGER_SECONDS
+        for request in tuple(self.in_hand.values()):
+            request.keep_alive = False
+        for fd, listener in self.listeners.items():
+            while self._accept(listener):
+                pass
+            self.poller.unregister(fd)
+            listener.close()
+        self.listeners.clear()
+
+    def _end_threads(self, end: float) -> None:
+        for _ in self.threads:
+            self.waiting.append(None)
+            self.tokens.put(None)
+        for thread in self.threads:
+            thread.join(max(0, end - time.monotonic()))
+
+    # What the threads run.
+
+    def _answer_all(self) -> None:
+        while True:
+            self.tokens.get()
+            if not (taken := self.waiting.popleft()):
+                return
+            self._answer(*taken)
+
+    def _answer(self, connection: Connection, request: Request) -> None:
+        answer = answers.answer(self.wsgi, request)
+        connection.last_answer = not request.keep_alive
+        try:
+            connection.send(answer)
+        except OSError:
+            connection.last_answer = True
+        self._allow_rest(connection)
+        settled = connection.is_idle and not connection.last_answer
+        del self.in_hand[connection]
+        if connection.stirred or not settled:
+            self.returned.append(connection)
+            with suppress(BlockingIOError):
+                os.write(self.PIPE[1], b".")
+
+
+def _connection_environ(server: Any, client: Any) -> dict[str, Any]:
+    """Give the part of a WSGI environ that a connection's requests share; Unix sockets have no addresses."""
+    host, port = server[:2] if isinstance(server, tuple) else (server, "")
+    remote_host, remote_port = client[:2] if isinstance(client, tuple) else ("", "")
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": remote_host,
+        "REMOTE_PORT": str(remote_port),
+    }

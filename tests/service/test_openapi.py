@@ -92,7 +92,7 @@ def test_answers_are_described_strictly(document: dict[str, Any]) -> None:
 
 def test_statuses_are_those_that_there_are(document: dict[str, Any]) -> None:
     paths = document["paths"]
-    always = {"400", "401", "408", "413", "503"}
+    always = {"400", "401", "408", "413", "431", "503"}
     assert paths["/report"]["get"]["responses"].keys() == always | {"200", "304", "404"}
     assert paths["/v1/models/mnist:regress"]["post"]["responses"].keys() == always | {"404", "415"}
     assert paths["/v2/models"]["get"]["responses"].keys() == always | {"200"}
@@ -109,7 +109,7 @@ def test_each_form_of_a_picture_is_described(document: dict[str, Any]) -> None:
 
 def test_errors_are_described_with_their_codes_and_headers(document: dict[str, Any]) -> None:
     responses = document["paths"]["/predict"]["post"]["responses"]
-    assert responses.keys() == {"200", "400", "401", "408", "413", "415", "422", "503"}
+    assert responses.keys() == {"200", "400", "401", "408", "413", "415", "422", "431", "503"}
     schema = responses["422"]["content"]["application/json"]["schema"]["allOf"]
     assert schema[1]["properties"]["code"]["enum"] == ["no_digit", "wrong_image_size"]
     assert "Retry-After" in responses["503"]["headers"]
