@@ -35,6 +35,7 @@ def create_app(settings: Settings) -> flask.Flask:
     """
     app = flask.Flask(__name__, static_folder=None)
     app.request_class = Request
+    app.url_map.merge_slashes = False  # //predict is another path, and no redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["settings"] = settings

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
-from time import perf_counter
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -189,7 +188,6 @@ class RequestParser:
         self._finish(request)
 
     def _finish(self, request: Request) -> None:
-        request.environ[ARRIVED] = perf_counter()
         self.requests.append(request)
         self.unfinished = self.awaits_continue = False
         self._request = None

@@ -18,7 +18,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 from service import answers
 from service.connection import RECEIVE, Connection
 from service.errors import Overloaded, RequestTimeout, ServiceError
-from service.parser import MAX_HEAD, Request
+from service.parser import ARRIVED, MAX_HEAD, Request
 from service.settings import Settings
 
 ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -184,6 +184,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
     def _hand_over(self, connection: Connection) -> None:
         """Let a thread answer a whole request, if not too many wait; health is asked before all others."""
         request = connection.parser.requests.popleft()
+        request.environ[ARRIVED] = time.perf_counter()
         request.keep_alive &= self.alive
         if request.environ["PATH_INFO"] in HEALTH and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             wait = self.waiting.appendleft

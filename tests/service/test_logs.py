@@ -142,8 +142,8 @@ def test_tracebacks_and_the_lines_of_libraries_are_json(server: Server) -> None:
     connection = server.connect()
     connection.request("GET", "/crash")
     assert connection.getresponse().status == 500
-    crash = json.loads(line_with(server, "/crash"))
-    assert (crash["logger"], crash["level"]) == ("gunicorn.error", "error")
+    crash = json.loads(line_with(server, "RuntimeError"))
+    assert (crash["logger"], crash["level"]) == ("service.answers", "error")
     assert "RuntimeError: This is \\udcff no answer." in crash["traceback"]
     send(server, "GET", "/print")
     assert json.loads(line_with(server, "library"))["message"] == "INFO: from a \N{REPLACEMENT CHARACTER} library"
