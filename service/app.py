@@ -6,11 +6,12 @@ import threading
 import flask
 from werkzeug.exceptions import HTTPException
 
-from service import cors, headers, keys, metrics, record
+from service import cors, headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.repository import Repository
 from service.routes import (
     Failure,
+    docs,
     explain,
     json_response,
     openinference,
@@ -44,10 +45,12 @@ def create_app(settings: Settings) -> flask.Flask:
     # Before a route sees a request, its record is opened, and then its key is asked for.
     headers.init_app(app)
     record.init_app(app)
-    keys.init_app(app, keys.read(settings))
+    digests = keys.read(settings)
+    keys.init_app(app, digests)
     cors.init_app(app, cors.read(settings))
-    for module in (page, predict, explain, report, operations, tfserving, openinference, triton):
+    for module in (predict, explain, tfserving, openinference, triton, operations, page, report, docs):
         app.register_blueprint(module.routes)
+    app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from service import digits, images, pictures, versions
@@ -17,30 +18,39 @@ from service.settings import Settings
 Preparation = Literal["auto", "none"]
 Stage = Literal["decode", "prepare", "predict"]
 
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
+VersionNumber = Annotated[str, Meta(pattern="^[0-9]+$")]
+Loss = Annotated[float, Meta(ge=-1, le=1)]
+Picture = Annotated[str, Meta(pattern="^data:image/png;base64,")]
+
 
 class ModelName(msgspec.Struct, frozen=True):
     """Which model answered."""
 
     name: str
-    version: str
+    version: VersionNumber
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """What the model sees in one picture. The probabilities are those of 0, 1, ... 9."""
+    """What the model sees in one picture."""
 
-    digit: int
-    confidence: float
-    uncertain: bool  # the confidence is below the version's threshold
-    probabilities: list[float]
+    digit: Annotated[int, Meta(ge=0, le=9)]
+    confidence: Annotated[Probability, Meta(description="The probability of the digit.")]
+    uncertain: Annotated[bool, Meta(description="The confidence is below the version's threshold.")]
+    probabilities: Probabilities
     model: ModelName
 
 
 class Explanation(Prediction, frozen=True):
     """A prediction, and what it rests on. Pictures are data: URLs of PNG files."""
 
-    seen: str  # the digit as the model saw it, 28x28
-    importance: list[list[float]]  # the probability lost without each region, 28 rows of 28
-    overlay: str  # the importance in colour over the digit, 280x280
+    seen: Annotated[Picture, Meta(description="The digit as the model saw it, 28x28.")]
+    importance: Annotated[
+        list[Annotated[list[Loss], Meta(min_length=28, max_length=28)]],
+        Meta(min_length=28, max_length=28, description="The probability lost without each region, 28 rows of 28."),
+    ]
+    overlay: Annotated[Picture, Meta(description="The importance in colour over the digit, 280x280.")]
 
 
 class Observer(Protocol):

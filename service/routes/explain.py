@@ -3,13 +3,16 @@
 import flask
 from flask import Blueprint, request
 
+from service.openapi import operation
+from service.predictor import Explanation
 from service.routes import json_response, predictor
-from service.routes.uploads import read_image, read_preparation
+from service.routes.uploads import ERRORS, ONE_PICTURE, Query, read_image, read_preparation
 
 routes = Blueprint("explain", __name__)
 
 
 @routes.post("/explain")
+@operation(Explanation, body=ONE_PICTURE, query=Query, errors=ERRORS)
 def explain() -> flask.Response:
     """Predict the one picture of the request, and explain the answer."""
     reader = predictor()

@@ -11,13 +11,15 @@ from flask import Blueprint, request
 from msgspec import Meta
 
 from service import __version__
-from service.errors import UnknownModel
+from service.errors import Draining, InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
 from service.models import Model
+from service.openapi import JSON, operation
 from service.routes import binary, json_response, predictor, repository
 from service.routes.bodies import compress, read_body
-from service.routes.inference import read_request, read_vectors, read_wanted
-from service.routes.operations import check_ready
-from service.routes.outputs import answer
+from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
+from service.routes.operations import Live, Ready, check_ready
+from service.routes.outputs import InferAnswer, answer
+from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
 
 routes = Blueprint("openinference", __name__)
@@ -26,12 +28,37 @@ PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
 
 
+Raw = Annotated[
+    str,
+    Meta(
+        description=f"JSON as that of application/json, of as many bytes as the header {binary.HEADER} says; and right "
+        "after it the bytes of every tensor that is sent raw, little-endian and by rows.",
+        extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"},
+    ),
+]
+
+
+InferBody = Annotated[
+    InferRequest,
+    Meta(
+        examples=[{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SEVEN]}]}],
+        extra_json_schema={"properties": {"inputs": {"minItems": 1, "maxItems": 1}}},
+    ),
+]
+
+
 class ServerMetadata(msgspec.Struct, frozen=True):
     """Which server this is."""
 
     name: str
     version: str
     extensions: Annotated[list[str], Meta(description="What is spoken beside the protocol.")]
+
+
+class ModelNames(msgspec.Struct, frozen=True):
+    """The names of all models."""
+
+    models: list[str]
 
 
 class TensorMetadata(msgspec.Struct, frozen=True):
@@ -61,32 +88,37 @@ class ModelReady(msgspec.Struct, frozen=True):
 
 @routes.get("/v2")
 @routes.get("/v2/")
+@operation(ServerMetadata)
 def server_metadata() -> flask.Response:
     """Tell which server this is, and what it speaks."""
     return json_response(ServerMetadata("mnist-service", __version__, EXTENSIONS))
 
 
 @routes.get("/v2/health/live")
+@operation(Live)
 def live() -> flask.Response:
     """Answer 200 as long as the process answers at all."""
-    return json_response({"live": True})
+    return json_response(Live())
 
 
 @routes.get("/v2/health/ready")
+@operation(Ready, errors=(Draining, ModelError))
 def ready() -> flask.Response:
     """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
     check_ready()
-    return json_response({"ready": True})
+    return json_response(Ready())
 
 
 @routes.get("/v2/models")
+@operation(ModelNames)
 def models() -> flask.Response:
     """List the one model."""
-    return json_response({"models": [NAME]})
+    return json_response(ModelNames([NAME]))
 
 
 @routes.get("/v2/models/<name>")
 @routes.get("/v2/models/<name>/versions/<version>")
+@operation(ModelMetadata, errors=(UnknownModel, ModelError))
 def model_metadata(name: str, version: str | None = None) -> flask.Response:
     """Describe the model's input and output, and tell which versions of it are served."""
     model = find_model(name, version)
@@ -105,6 +137,7 @@ def model_metadata(name: str, version: str | None = None) -> flask.Response:
 
 @routes.get("/v2/models/<name>/ready")
 @routes.get("/v2/models/<name>/versions/<version>/ready")
+@operation(ModelReady, errors=(UnknownModel, ModelError))
 def model_ready(name: str, version: str | None = None) -> flask.Response:
     """Answer 200 if the model, or this version of it, takes requests."""
     find_model(name, version)
@@ -113,6 +146,11 @@ def model_ready(name: str, version: str | None = None) -> flask.Response:
 
 @routes.post("/v2/models/<name>/infer")
 @routes.post("/v2/models/<name>/versions/<version>/infer")
+@operation(
+    {JSON: InferAnswer, "application/octet-stream": Raw},
+    body={JSON: InferBody, "application/octet-stream": Raw},
+    errors=(UnknownModel, ModelError, InvalidJSON, InvalidTensor, UnsupportedMediaType, *FILE_ERRORS),
+)
 def infer(name: str, version: str | None = None) -> flask.Response:
     """Give the probability of each digit in each picture of the request."""
     model = find_model(name, version)

@@ -1,29 +1,45 @@
 """Whether the service lives and takes requests, for load balancers and orchestrators."""
 
 import threading
-from typing import cast
+from typing import Literal, cast
 
 import flask
+import msgspec
 from flask import Blueprint, current_app
 
 from service import metrics
-from service.errors import Draining
+from service.errors import Draining, ModelError
+from service.openapi import operation
 from service.routes import json_response, repository
 
 routes = Blueprint("operations", __name__)
 
 
+class Live(msgspec.Struct, frozen=True):
+    """That the process lives."""
+
+    live: Literal[True] = True
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """That requests are welcome."""
+
+    ready: Literal[True] = True
+
+
 @routes.get("/livez")
+@operation(Live)
 def livez() -> flask.Response:
     """Answer 200 as long as the process answers at all."""
-    return json_response({"live": True})
+    return json_response(Live())
 
 
 @routes.get("/readyz")
+@operation(Ready, errors=(Draining, ModelError))
 def readyz() -> flask.Response:
     """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
     check_ready()
-    return json_response({"ready": True})
+    return json_response(Ready())
 
 
 def check_ready() -> None:
@@ -41,6 +57,7 @@ def check_ready() -> None:
 
 @routes.get("/metrics")
 @routes.get("/monitoring/prometheus/metrics")  # where TensorFlow Serving has them
+@operation({"text/plain": str})
 def show_metrics() -> flask.Response:
     """Show the metrics of all worker processes, as Prometheus reads them."""
     return flask.Response(metrics.scrape(repository()), content_type=metrics.CONTENT_TYPE)

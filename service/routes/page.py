@@ -4,6 +4,8 @@ import flask
 from flask import Blueprint, current_app
 
 from service import versions
+from service.errors import ModelError
+from service.openapi import operation
 from service.routes import repository
 
 # Nothing is loaded from elsewhere, and no script or style runs that is not a file of /static.
@@ -31,6 +33,7 @@ routes = Blueprint("page", __name__, static_folder="../static", static_url_path=
 
 
 @routes.get("/")
+@operation({"text/html": str}, errors=(ModelError,))
 def page() -> str:
     """Show the page; its files are under /static."""
     limit, model = current_app.config["MAX_CONTENT_LENGTH"], repository().default()

@@ -1,20 +1,39 @@
 """POST /predict and /predict/batch: pictures in, the probability of each digit out."""
 
+from typing import Annotated, Any
+
 import flask
+import msgspec
 import numpy as np
 from flask import Blueprint, request
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from service import metrics
-from service.errors import ServiceError
-from service.predictor import Prediction, Predictor, Preparation
+from service.errors import ModelError, NoImage, ServiceError, UnsupportedMediaType
+from service.openapi import SCHEMA, operation
+from service.predictor import ModelName, Prediction, Predictor, Preparation
 from service.routes import Failure, json_response, predictor
-from service.routes.uploads import read_image, read_images, read_preparation
+from service.routes.uploads import ERRORS, MANY_PICTURES, ONE_PICTURE, Query, read_image, read_images, read_preparation
 
 routes = Blueprint("predict", __name__)
 
+# msgspec has no union of two structs.
+Answer = Annotated[
+    Any,
+    Meta(extra_json_schema={"anyOf": [{"$ref": SCHEMA.format(name=each.__name__)} for each in (Prediction, Failure)]}),
+]
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The answers to many pictures, in the order sent; a bad one has its error in its place."""
+
+    predictions: list[Answer]
+    model: ModelName
+
 
 @routes.post("/predict")
+@operation(Prediction, body=ONE_PICTURE, query=Query, errors=ERRORS)
 def predict() -> flask.Response:
     """Predict the one picture of the request."""
     reader = predictor()
@@ -23,15 +42,14 @@ def predict() -> flask.Response:
 
 
 @routes.post("/predict/batch")
+@operation(Batch, body=MANY_PICTURES, query=Query, errors=(NoImage, UnsupportedMediaType, ModelError))
 def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
     reader, preparation = predictor(), read_preparation(request)
     prepared = [_prepare(reader, data, preparation) for data in read_images(request)]
     predictions = iter(reader.predict([item for item in prepared if not isinstance(item, Failure)]))
-    answers: list[Prediction | Failure] = [
-        item if isinstance(item, Failure) else next(predictions) for item in prepared
-    ]
-    return json_response({"predictions": answers, "model": reader.model_name})
+    answers = [item if isinstance(item, Failure) else next(predictions) for item in prepared]
+    return json_response(Batch(answers, reader.model_name))
 
 
 def _prepare(reader: Predictor, data: bytes, preparation: Preparation) -> NDArray[np.float32] | Failure:

@@ -3,7 +3,8 @@
 import flask
 from flask import Blueprint, request
 
-from service.errors import NoReport
+from service.errors import ModelError, NoReport
+from service.openapi import operation
 from service.routes import repository
 from service.routes.page import HEADERS
 
@@ -23,6 +24,7 @@ routes = Blueprint("report", __name__)
 
 
 @routes.get("/report")
+@operation({"text/html": str}, is_conditional=True, errors=(ModelError, NoReport))
 def report() -> flask.Response:
     """Show the version's own report."""
     model = repository().default()

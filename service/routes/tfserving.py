@@ -11,8 +11,18 @@ from flask import Blueprint, request
 from msgspec import UNSET
 from werkzeug.routing import BaseConverter
 
-from service.errors import InvalidJSON, InvalidTensor, MalformedRequest, UnknownModel, UnknownSignature
+from service.errors import (
+    InvalidJSON,
+    InvalidTensor,
+    MalformedRequest,
+    ModelError,
+    UnknownLabel,
+    UnknownModel,
+    UnknownSignature,
+    UnsupportedMediaType,
+)
 from service.models import Model
+from service.openapi import operation
 from service.routes import check_count, json_response, predictor, repository
 from service.routes.bodies import read_body
 from service.routes.instances import is_base64, read_instances
@@ -22,16 +32,18 @@ from service.routes.tfserving_messages import (
     ClassifyRequest,
     Metadata,
     ModelList,
-    ModelMetadata,
     ModelSpec,
     ModelStatus,
     ModelVersionStatus,
     Outputs,
     Predictions,
     PredictRequest,
+    SavedModelMetadata,
     SignatureDef,
     SignatureDefMap,
 )
+from service.routes.tfserving_schemas import ClassifyBody, PredictBody
+from service.routes.uploads import FILE_ERRORS
 from service.runtimes import SIGNATURE
 from service.versions import NAME
 
@@ -42,6 +54,10 @@ _PREDICT = msgspec.json.Decoder(PredictRequest)
 _CLASSIFY = msgspec.json.Decoder(ClassifyRequest)
 
 Message = TypeVar("Message")
+
+_UNKNOWN = (UnknownModel, UnknownLabel)
+_REGRESS_ERRORS = (*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature, UnsupportedMediaType)
+_ERRORS = (*_REGRESS_ERRORS, InvalidTensor, *FILE_ERRORS)
 
 routes = Blueprint("tfserving", __name__)
 
@@ -78,11 +94,13 @@ def check_path() -> None:
 
 
 @routes.get("/v1/models")
+@operation(ModelList)
 def models() -> flask.Response:
     """Name the models."""
     return json_response(ModelList([NAME]))
 
 
+@operation(ModelStatus, errors=_UNKNOWN)
 def status(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Tell how far each version has come, the highest first, or the one that is asked for."""
     number = _number(version, label)
@@ -94,13 +112,16 @@ def status(name: str, version: int | None = None, label: str | None = None) -> f
     return json_response(ModelStatus(statuses, name, any(each.state == "AVAILABLE" for each in statuses)))
 
 
+@operation(SavedModelMetadata, errors=(*_UNKNOWN, ModelError))
 def metadata(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Describe the signature of a version."""
     model = _model(name, version, label)
     spec = ModelSpec(name, "", str(model.version))
-    return json_response(ModelMetadata(spec, Metadata(SignatureDefMap({SIGNATURE: SignatureDef.of(model.signature)}))))
+    signatures = SignatureDefMap({SIGNATURE: SignatureDef.of(model.signature)})
+    return json_response(SavedModelMetadata(spec, Metadata(signatures)))
 
 
+@operation((Predictions, Outputs), body=PredictBody, errors=_ERRORS)
 def predict(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give the probabilities of pictures, by row or by column as they were sent."""
     message = _decode(_PREDICT)
@@ -117,6 +138,7 @@ def predict(name: str, version: int | None = None, label: str | None = None) -> 
     raise MalformedRequest("Missing 'inputs' or 'instances' key.")
 
 
+@operation(Classifications, body=ClassifyBody, errors=_ERRORS)
 def classify(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give each digit with its probability, for examples."""
     message = _decode(_CLASSIFY)
@@ -128,6 +150,7 @@ def classify(name: str, version: int | None = None, label: str | None = None) ->
     return json_response(Classifications([[(str(digit), each) for digit, each in enumerate(row)] for row in rows]))
 
 
+@operation(None, body=ClassifyBody, errors=_REGRESS_ERRORS)
 def regress(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Refuse: the model answers digits, not a number.
 

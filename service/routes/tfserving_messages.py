@@ -3,18 +3,30 @@
 Members that a request has beside these are ignored. Versions and sizes are strings, as 64-bit integers are there.
 """
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from service.predictor import Probabilities, Probability, VersionNumber
 from service.repository import State, Version
 from service.runtimes import SIGNATURE, Signature
 
 METHOD = "tensorflow/serving/predict"
 
-SignatureName = Annotated[str, Meta(description=f"The model's signature: {SIGNATURE}, or none, which is the same.")]
-Vectors = Annotated[list[list[float]], Meta(description="The probabilities of the ten digits, for each picture.")]
+SignatureName = Annotated[
+    str,
+    Meta(
+        description=f"The model's signature: {SIGNATURE}, or none, which is the same.",
+        extra_json_schema={"enum": ["", SIGNATURE]},
+    ),
+]
+Vectors = Annotated[list[Probabilities], Meta(description="The probabilities of the ten digits, for each picture.")]
+Class = Annotated[
+    Sequence[str | Probability], Meta(min_length=2, max_length=2, description="A digit, its probability.")
+]
+Size = Annotated[str, Meta(pattern="^(-1|[0-9]+)$")]
 
 
 class PredictRequest(msgspec.Struct):
@@ -66,28 +78,29 @@ class Classifications(msgspec.Struct, frozen=True):
     """The answer to `examples`."""
 
     results: Annotated[
-        list[list[tuple[str, float]]], Meta(description="The ten digits and their probabilities, for each example.")
+        list[Annotated[list[Class], Meta(min_length=10, max_length=10)]],
+        Meta(description="The ten digits and their probabilities, for each example."),
     ]
 
 
 class Status(msgspec.Struct, frozen=True):
     """What is wrong with a version, if anything."""
 
-    error_code: Annotated[str, Meta(description="OK; or UNKNOWN, where the version was refused.")]
+    error_code: Annotated[Literal["OK", "UNKNOWN"], Meta(description="UNKNOWN, where the version was refused.")]
     error_message: str
 
 
 class ModelVersionStatus(msgspec.Struct, frozen=True):
     """How far a version has come."""
 
-    version: str
+    version: VersionNumber
     state: State
     status: Status
 
     @classmethod
     def of(cls, version: Version) -> "ModelVersionStatus":
         """Describe a version; one that keeps serving as it was tells in the message why its new files don't."""
-        code = "UNKNOWN" if version.state == "END" else "OK"
+        code: Literal["OK", "UNKNOWN"] = "UNKNOWN" if version.state == "END" else "OK"
         return cls(str(version.number), version.state, Status(code, version.reason))
 
 
@@ -110,13 +123,13 @@ class ModelSpec(msgspec.Struct, frozen=True):
 
     name: str
     signature_name: str
-    version: str
+    version: VersionNumber
 
 
 class Dim(msgspec.Struct, frozen=True):
     """The size of a tensor along one axis; -1 is any."""
 
-    size: str
+    size: Size
     name: str = ""
 
 
@@ -167,7 +180,7 @@ class Metadata(msgspec.Struct, frozen=True):
     signature_def: SignatureDefMap
 
 
-class ModelMetadata(msgspec.Struct, frozen=True):
+class SavedModelMetadata(msgspec.Struct, frozen=True):
     """A version, and what is known of it."""
 
     model_spec: ModelSpec

@@ -13,6 +13,8 @@ from flask import Blueprint, request
 from msgspec import Meta
 
 from service import metrics
+from service.errors import InvalidJSON, ModelError, UnknownModel, UnsupportedMediaType
+from service.openapi import operation
 from service.repository import State
 from service.routes import json_response, repository, settings
 from service.routes.bodies import decode_json, read_body
@@ -115,6 +117,7 @@ class ModelIndex(msgspec.Struct, frozen=True):
 
 @routes.get("/v2/models/<name>/config")
 @routes.get("/v2/models/<name>/versions/<version>/config")
+@operation(ModelConfig, errors=(UnknownModel, ModelError))
 def config(name: str, version: str | None = None) -> flask.Response:
     """Tell how the model, or a version of it, is served."""
     model = find_model(name, version)
@@ -135,6 +138,7 @@ def config(name: str, version: str | None = None) -> flask.Response:
 @routes.get("/v2/models/stats")
 @routes.get("/v2/models/<name>/stats")
 @routes.get("/v2/models/<name>/versions/<version>/stats")
+@operation(Statistics, errors=(UnknownModel, ModelError))
 def stats(name: str = NAME, version: str | None = None) -> flask.Response:
     """Tell what every version did, or one."""
     check_name(name)
@@ -169,6 +173,7 @@ def _duration(count: int, seconds: float) -> Duration:
 
 
 @routes.post("/v2/repository/index")
+@operation(list[ModelIndex], body=IndexRequest, is_body_needed=False, errors=(InvalidJSON, UnsupportedMediaType))
 def index() -> flask.Response:
     """List all versions, also those that can't be served."""
     body = read_body(request)

@@ -5,21 +5,27 @@ import binascii
 import io
 import time
 from contextlib import suppress
-from typing import IO, cast, get_args
+from typing import IO, Annotated, Any, cast, get_args
 from urllib.parse import unquote_to_bytes
 
 import flask
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.exceptions import HTTPException
 
 from service.errors import (
+    EmptyImage,
     InvalidBase64,
     InvalidJSON,
     MalformedRequest,
+    ModelError,
+    NoDigit,
     NoImage,
     SeveralImages,
     TooLarge,
+    UnreadableImage,
     UnsupportedMediaType,
+    WrongImageSize,
 )
 from service.predictor import Preparation
 
@@ -39,10 +45,63 @@ class Request(flask.Request):
         return io.BytesIO()
 
 
-class ImageInJSON(msgspec.Struct):
-    """The JSON body of a request: a picture file in base64, or a data: URL of it."""
+# The bytes of a picture file, as OpenAPI describes what is not text.
+File = Annotated[str, Meta(extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"})]
 
-    image: str | None = None
+# A 7, as MNIST has them.
+SEVEN = (
+    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcAQAAAABaduI5AAAAMElEQVR42mNgwA/qPzAwMTBwMDBB+QVw1gMIi4mBEc5iYGBgYmA6AFPCDheDsfAD"
+    "AIDuBJHFZo2hAAAAAElFTkSuQmCC"
+)
+Base64 = Annotated[
+    str,
+    Meta(
+        description="A picture file in base64, or a data: URL of it.",
+        examples=[SEVEN],
+        extra_json_schema={"format": "byte"},
+    ),
+]
+
+
+class ImageInForm(msgspec.Struct):
+    """A form with one picture file, in a field of any name."""
+
+    image: File
+
+
+class ImagesInForm(msgspec.Struct):
+    """A form with picture files, in fields of any names."""
+
+    images: Annotated[list[File], Meta(min_length=1)]
+
+
+class ImageInJSON(msgspec.Struct):
+    """A picture file in JSON."""
+
+    image: Base64 | UnsetType = UNSET
+
+
+class Query(msgspec.Struct):
+    """What an address says beside its path."""
+
+    prepare: Annotated[
+        Preparation,
+        Meta(
+            description="auto: the digit is found, and drawn as MNIST draws them. none: the picture must be 28x28, and "
+            "its pixels are taken as they are."
+        ),
+    ] = "auto"
+
+
+ONE_PICTURE: dict[str, Any] = {
+    "multipart/form-data": ImageInForm,
+    "application/json": Annotated[ImageInJSON, Meta(extra_json_schema={"required": ["image"]})],
+    "image/*": File,
+    "application/octet-stream": File,
+}
+MANY_PICTURES = {"multipart/form-data": ImagesInForm}
+FILE_ERRORS = (EmptyImage, InvalidBase64, TooLarge, UnreadableImage, NoDigit)
+ERRORS = (NoImage, SeveralImages, InvalidJSON, *FILE_ERRORS, UnsupportedMediaType, WrongImageSize, ModelError)
 
 
 def read_image(request: flask.Request) -> bytes:
@@ -146,7 +205,7 @@ def _decode_json(body: bytes) -> bytes:
         image = msgspec.json.decode(body, type=ImageInJSON).image
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidJSON(f'The body is not JSON of the form {{"image": "<base64>"}}: {error}.') from error
-    if image is None:
+    if image is UNSET:
         raise NoImage('The JSON has no "image".')
     return decode_base64(image)
 
