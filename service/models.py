@@ -108,13 +108,13 @@ def load(version: Path, settings: Settings) -> Model:
 
 
 def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
-    """Load a version into the runtime that `choose_runtime` chooses.
+    """Load a version into the runtime that `choose_runtime` chooses, whatever there is of its report.
 
     Raises:
-        ModelError: as `choose_runtime` does; or the version can't be read.
+        ModelError: as `choose_runtime` does; or the version is damaged or can't be read.
 
     """
-    return _open(version, versions.verify(version), wanted)
+    return _open(version, versions.verify(version, with_report=False), wanted)
 
 
 def _open(version: Path, card: Card, wanted: str) -> Runtime:
