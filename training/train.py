@@ -74,7 +74,7 @@ def train(run: Run, dataset: Dataset) -> None:
 
 def assess(version: Path, card: cards.Card, dataset: Dataset, uploads: Prepared) -> Evaluation:
     """Evaluate a version, and write its report and its card, with the metrics added."""
-    evaluation = evaluate(models.open_runtime(version), dataset, uploads)
+    evaluation = evaluate(models.open_runtime(version, "tensorflow"), dataset, uploads)
     card = {**card, "metrics": evaluation.metrics()}
     report.write(version, card, evaluation)
     cards.write(version, card)
