@@ -14,7 +14,7 @@ from service.models import Model
 from service.settings import Settings
 from service.versions import Choice, Snapshot
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 
 State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]  # as TensorFlow Serving calls them
 

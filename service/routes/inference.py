@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from service import digits, tensors
 from service.digits import SIDE
-from service.errors import InvalidTensor, MalformedRequest, ServiceError
+from service.errors import InvalidTensor, MalformedRequest
 from service.models import Model
 from service.predictor import Predictor
 from service.routes import binary, bodies, check_count
-from service.routes.uploads import decode_base64
+from service.routes.uploads import prepare_element
 from service.runtimes import SHAPES
 from service.versions import NAME
 
@@ -145,7 +145,7 @@ def read_vectors(request: InferRequest, raw: memoryview, reader: Predictor) -> N
     _check_sent(given, raw)
     if given.datatype == "BYTES":
         files = _read_files(given, count, raw)
-        return np.stack([_prepare(reader, file, f"{given.name}[{at}]") for at, file in enumerate(files)])
+        return np.stack([prepare_element(reader, file, f"{given.name}[{at}]") for at, file in enumerate(files)])
     pixels = _read_pixels(given, raw).reshape(given.shape)
     if given.datatype == "UINT8":
         return digits.scale(pixels)
@@ -229,10 +229,3 @@ def _check_size(given: InferInput, size: int, expected: int, unit: str) -> None:
         raise InvalidTensor(
             f"The input '{given.name}' has {size} {unit}, where its shape {given.shape} makes {expected}."
         )
-
-
-def _prepare(reader: Predictor, file: bytes | str, name: str) -> NDArray[np.float32]:
-    try:
-        return reader.prepare(decode_base64(file) if isinstance(file, str) else file)
-    except ServiceError as error:
-        raise type(error)(f"{name}: {error}") from error

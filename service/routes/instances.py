@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.digits import SIDE
-from service.errors import InvalidTensor, ServiceError
+from service.errors import InvalidTensor
 from service.predictor import Predictor
 from service.routes import check_count
-from service.routes.uploads import decode_base64
+from service.routes.uploads import prepare_element
 from service.tensors import from_list
 
 
@@ -42,15 +42,4 @@ def _read(instance: object, name: str, reader: Predictor) -> NDArray[np.float32]
         if instance.keys() != {wanted}:
             raise InvalidTensor(f'{name} is not a picture: the keys of an object must be "{wanted}" or "b64".')
         instance, name = instance[wanted], f"{name}.{wanted}"
-    return _prepare(instance["b64"], name, reader) if is_base64(instance) else from_list(instance, name)
-
-
-def _prepare(text: str, name: str, reader: Predictor) -> NDArray[np.float32]:
-    try:
-        return reader.prepare(decode_base64(text))
-    except ServiceError as error:
-        raise type(error)(f"{name} can't be read: {_begin_small(str(error))}") from error
-
-
-def _begin_small(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    return prepare_element(reader, instance["b64"], name) if is_base64(instance) else from_list(instance, name)

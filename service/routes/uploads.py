@@ -10,7 +10,9 @@ from urllib.parse import unquote_to_bytes
 
 import flask
 import msgspec
+import numpy as np
 from msgspec import UNSET, Meta, UnsetType
+from numpy.typing import NDArray
 from werkzeug.exceptions import HTTPException
 
 from service.errors import (
@@ -21,13 +23,14 @@ from service.errors import (
     ModelError,
     NoDigit,
     NoImage,
+    ServiceError,
     SeveralImages,
     TooLarge,
     UnreadableImage,
     UnsupportedMediaType,
     WrongImageSize,
 )
-from service.predictor import Preparation
+from service.predictor import Predictor, Preparation
 
 DISCARD_SECONDS = 2.0
 
@@ -226,3 +229,16 @@ def decode_base64(text: str) -> bytes:
         return base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidBase64(f"The image is not base64: {error}.") from error
+
+
+def prepare_element(reader: Predictor, file: bytes | str, name: str) -> NDArray[np.float32]:
+    """Turn one of several files, or the base64 of one, into the network's vector, float32 (784,).
+
+    Raises:
+        ServiceError: InvalidBase64, or what `Predictor.prepare` raises, naming the element.
+
+    """
+    try:
+        return reader.prepare(decode_base64(file) if isinstance(file, str) else file)
+    except ServiceError as error:
+        raise type(error)(f"{name}: {error}") from error

@@ -1,6 +1,7 @@
 """The images in a real engine: built, unprivileged on a read-only disk, stopped, and trained into a volume."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,18 @@ class Container(Server):
         self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
         assert self.ask("GET", "/readyz")[0] == 200
 
+    def wait_until_served(self, *versions: str) -> None:
+        """Wait until all processes of the service serve these versions, and no others."""
+
+        def served() -> list[str]:
+            statuses = self.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
+            return [each["version"] for each in statuses if each["state"] == "AVAILABLE"]
+
+        deadline = time.monotonic() + 60
+        while not all(served() == [*versions] for _ in range(20)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
 
 @pytest.fixture
 def container(engine: docker.DockerClient, image: str) -> Iterator[Container]:
@@ -122,23 +135,22 @@ def test_health_check_command_of_the_image(container: Container) -> None:
     assert container.container.exec_run(health["Test"][1:])[0] == 0
 
 
-def test_training_target_fills_a_volume_that_the_service_serves(
+def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_service(
     engine: docker.DockerClient, image: str, mnist: Dataset
 ) -> None:
     training = build(engine, "training")
     volume = engine.volumes.create()
     mount = {volume.name: {"bind": "/models", "mode": "rw"}}
-    serving = None
+    serving = Container(engine, image, volumes=mount)
     try:
-        for _ in range(2):
+        serving.wait_until_ready()
+        for versions in (["1"], ["2", "1"]):
             command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
             log = engine.containers.run(training, command, volumes=mount, remove=True)
-        assert b"Version 2 is in /models/mnist/2" in log
-        serving = Container(engine, image, volumes=mount)
-        serving.wait_until_ready()
+            assert f"Version {versions[0]} is in /models/mnist/{versions[0]}" in log.decode()
+            serving.wait_until_served(*versions)
         status, answer = serving.post(png(mnist.x_test[0]))
         assert (status, answer["digit"], answer["model"]["version"]) == (200, 7, "2")
     finally:
-        if serving:
-            serving.container.remove(force=True)
+        serving.container.remove(force=True)
         volume.remove(force=True)
