@@ -3,6 +3,7 @@
 import atexit
 import os
 import select
+import signal
 from typing import Any
 
 from service import logs, shared_counts
@@ -23,6 +24,15 @@ control_socket_disable = True
 
 shared_counts.make(worker_tmp_dir)
 atexit.register(shared_counts.remove)
+
+
+def on_starting(server: Any) -> None:
+    """Keep a SIGTERM for a worker process that can't take it yet: gunicorn would lose it, and wait for the worker."""
+    if worker_class != "gthread":  # which would never unblock it
+        mask, term = signal.pthread_sigmask, {signal.SIGTERM}
+        os.register_at_fork(
+            before=lambda: mask(signal.SIG_BLOCK, term), after_in_parent=lambda: mask(signal.SIG_UNBLOCK, term)
+        )
 
 
 def post_fork(server: Any, worker: Any) -> None:

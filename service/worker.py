@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -57,6 +58,11 @@ class Worker(BaseWorker):  # type: ignore[misc]
         """
         if cfg.is_ssl:
             sys.exit("This worker speaks no TLS: let a proxy in front of it do that.")
+
+    def init_signals(self) -> None:
+        """Take signals from now on, those that came since the fork too; gunicorn_conf.py had them kept."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def run(self) -> None:
         """Serve until told to stop, or until gunicorn's main process is gone; then finish what has begun."""

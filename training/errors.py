@@ -18,7 +18,7 @@ class ExportError(TrainingError):
 
 
 class NotBetter(TrainingError):
-    """The new version is worse than the highest one there, and stays a candidate."""
+    """The new version is worse than the default one there, and stays a candidate."""
 
     exit_code = 3
 

@@ -48,7 +48,7 @@ def train(run: Run, dataset: Dataset) -> None:
     """Fit a recipe's network and put it in place as the next version.
 
     Raises:
-        TrainingError: DataError, ExportError; Interrupted, by Ctrl-C; NotBetter, where the highest version is better.
+        TrainingError: DataError, ExportError; Interrupted, by Ctrl-C; NotBetter, where the default version is better.
 
     """
     recipe = replace(RECIPES[run.recipe], **run.overrides)
@@ -153,14 +153,16 @@ def _find_threshold(version: Path, held_out: Digits, uploads: Prepared) -> float
 
 
 def _compare(folder: Path, evaluation: Evaluation, dataset: Dataset, uploads: Prepared) -> list[str]:
-    """Say in what a version is worse than the highest in the folder; nothing where there is none that can be read."""
-    present = list(versions.find(folder).values())
+    """Say in what a version is worse than the default in the folder; nothing where that is none, or can't be read."""
+    present = versions.find(folder)
     if not present:
         return []
+    number = max(present)
     try:
-        runtime = models.open_runtime(present[-1])
+        number = versions.read_choice(folder).order(present)[0]
+        runtime = models.open_runtime(present[number])
     except ModelError as error:
-        click.echo(f"Not compared with version {present[-1].name}: {error}", err=True)
+        click.echo(f"Not compared with version {number}: {error}", err=True)
         return []
     return gate.objections(evaluation, evaluate(runtime, dataset, uploads))
 
@@ -169,7 +171,7 @@ def _put_in_place(version: Path, folder: Path, evaluation: Evaluation, objection
     if objections:
         candidate = export.publish(version, folder / CANDIDATES)
         raise NotBetter(
-            f"The highest version in {folder} is better: {'; '.join(objections)}."
+            f"The default version in {folder} is better: {'; '.join(objections)}."
             f" The new one stays a candidate, in {candidate}. The same command with --resume --force puts it in place."
         )
     target = export.publish(version, folder)

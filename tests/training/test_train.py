@@ -109,7 +109,7 @@ def test_a_worse_version_stays_a_candidate_unless_forced(
     result = run_training(*command)
     assert result.returncode == 3
     reason = result.stderr.splitlines()[-1]
-    assert reason.startswith(f"Error: The highest version in {tmp_path / 'mnist'} is better: error rate on the test")
+    assert reason.startswith(f"Error: The default version in {tmp_path / 'mnist'} is better: error rate on the test")
     candidate = tmp_path / "mnist" / "candidates" / "1"
     assert str(candidate) in reason
     assert versions.verify(candidate).files
