@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["settings"] = settings
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
     app.extensions["draining"] = threading.Event()
+    app.extensions["health"] = keys.HEALTH
     app.extensions["refuse"] = record.refuse  # for what the worker refuses itself
     # Before a route sees a request, its record is opened, and then its key is asked for.
     headers.init_app(app)

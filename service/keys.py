@@ -11,8 +11,8 @@ from flask import request
 from service.errors import SettingsError, Unauthorized
 from service.settings import Settings
 
-# Load balancers and orchestrators have no key.
-OPEN = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+# Load balancers and orchestrators have no key, and are answered before all others.
+HEALTH = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
 
@@ -55,7 +55,7 @@ def init_app(app: flask.Flask, digests: list[bytes]) -> None:
 
     def check() -> None:
         # A browser asks by OPTIONS, without a key, whether it may send one.
-        if request.path not in OPEN and request.method != "OPTIONS" and not _is_known(_given(), digests):
+        if request.path not in HEALTH and request.method != "OPTIONS" and not _is_known(_given(), digests):
             raise Unauthorized("A key is needed, as Authorization: Bearer KEY, or as X-API-Key: KEY.")
 
     if digests:

@@ -24,7 +24,6 @@ from service.settings import Settings
 
 ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
 LINGER_SECONDS = 2.0  # for a client to take the last answer; for idle ones to send what was on its way at the stop
 YIELD_SECONDS = 0.0001  # of 16 connections made at once, each of two workers took 4 to 12; without this, up to all
 SWEEP_SECONDS = 1.0
@@ -78,6 +77,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _open(self) -> None:
         self.settings: Settings = self.wsgi.extensions["settings"]
+        self.health: set[str] = self.wsgi.extensions["health"]
         self.buffer_limit: int = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
         self.poller = select.epoll()
         self.poller.register(self.PIPE[0], select.EPOLLIN)  # signals write to it, too
@@ -193,7 +193,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         request = connection.parser.requests.popleft()
         request.environ[ARRIVED] = time.perf_counter()
         request.keep_alive &= self.alive
-        if request.environ["PATH_INFO"] in HEALTH and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+        if request.environ["PATH_INFO"] in self.health and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             wait = self.waiting.appendleft
         elif self._has_room(request):
             wait = self.waiting.append
