@@ -19,6 +19,7 @@ from gunicorn.workers.base import Worker as BaseWorker
 from service import answers
 from service.connection import RECEIVE, Connection
 from service.errors import Overloaded, RequestTimeout, ServiceError
+from service.listener import HANDSHAKE_SECONDS, is_open_in, refuse_new
 from service.parser import ARRIVED, MAX_HEAD, Request
 from service.settings import Settings
 
@@ -270,12 +271,22 @@ class Worker(BaseWorker):  # type: ignore[misc]
         self.idle_until = time.monotonic() + LINGER_SECONDS
         for request in tuple(self.in_hand.values()):
             request.keep_alive = False
+        self._refuse_new()
         for fd, listener in self.listeners.items():
             while self._accept(listener):
                 pass
             self.poller.unregister(fd)
             listener.close()
         self.listeners.clear()
+
+    def _refuse_new(self) -> None:
+        """Let no connection begin, where all processes stop; else another goes on to accept those that do."""
+        ending = [listener for listener in self.listeners.values() if not is_open_in(self.ppid, listener)]
+        for listener in ending:
+            with suppress(OSError):
+                refuse_new(listener)
+        if ending:
+            time.sleep(HANDSHAKE_SECONDS)
 
     def _end_threads(self, end: float) -> None:
         for _ in self.threads:
