@@ -150,20 +150,21 @@ class Repository:
         except ModelError as error:
             log.warning("The labels stay as they were. %s", error)
 
-    def _take(self, version: Version) -> None:
+    def _take(self, version: Version) -> Model | None:
         """Load a version beside the others, and put it in place of what it was before; or refuse it."""
         version.tried = version.files
         self._become(version, "LOADING" if version.model is None else version.state)
         try:
-            version.model = models.load(version.folder, self._settings)
+            version.model = model = models.load(version.folder, self._settings)
         except Exception as error:
             self._refuse(version, error)
-            return
+            return None
         version.reason, version.used = "", time.monotonic()
         self._become(version, "AVAILABLE")
         self._choose_default()
         self._drop_least_used()
-        log.info("Version %d is served by %s.", version.number, version.model.runtime.name)
+        log.info("Version %d is served by %s.", version.number, model.runtime.name)
+        return model
 
     def _refuse(self, version: Version, error: Exception) -> None:
         version.reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}."
@@ -203,7 +204,7 @@ class Repository:
     def _load_again(self, version: Version) -> Model | None:
         with self._lock:
             if version.model is None and version.state in ("START", "AVAILABLE"):
-                self._take(version)
+                return self._take(version)  # it may be dropped again at once
             return version.model
 
     def _drop_least_used(self) -> None:

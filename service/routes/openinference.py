@@ -1,4 +1,6 @@
-"""The Open Inference Protocol, KServe's v2, over the versions that /predict serves; triton.py has what its tools need.
+"""The Open Inference Protocol, KServe's v2, over the versions that /predict serves.
+
+triton.py has what its tools need, operations.py its health.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -11,13 +13,12 @@ from flask import Blueprint, request
 from msgspec import Meta
 
 from service import __version__
-from service.errors import Draining, InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
+from service.errors import InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
 from service.models import Model
 from service.openapi import JSON, operation
 from service.routes import binary, json_response, predictor, repository
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
-from service.routes.operations import Live, Ready, check_ready
 from service.routes.outputs import InferAnswer, answer
 from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
@@ -92,21 +93,6 @@ class ModelReady(msgspec.Struct, frozen=True):
 def server_metadata() -> flask.Response:
     """Tell which server this is, and what it speaks."""
     return json_response(ServerMetadata("mnist-service", __version__, EXTENSIONS))
-
-
-@routes.get("/v2/health/live")
-@operation(Live)
-def live() -> flask.Response:
-    """Answer 200 as long as the process answers at all."""
-    return json_response(Live())
-
-
-@routes.get("/v2/health/ready")
-@operation(Ready, errors=(Draining, ModelError))
-def ready() -> flask.Response:
-    """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
-    check_ready()
-    return json_response(Ready())
 
 
 @routes.get("/v2/models")

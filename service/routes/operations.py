@@ -28,6 +28,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 @routes.get("/livez")
+@routes.get("/v2/health/live")  # where the Open Inference Protocol has it
 @operation(Live)
 def livez() -> flask.Response:
     """Answer 200 as long as the process answers at all."""
@@ -35,24 +36,14 @@ def livez() -> flask.Response:
 
 
 @routes.get("/readyz")
+@routes.get("/v2/health/ready")
 @operation(Ready, errors=(Draining, ModelError))
 def readyz() -> flask.Response:
     """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
-    check_ready()
-    return json_response(Ready())
-
-
-def check_ready() -> None:
-    """See that requests are welcome.
-
-    Raises:
-        Draining: the service was told to stop.
-        ModelError: no version can be served.
-
-    """
     if cast(threading.Event, current_app.extensions["draining"]).is_set():
         raise Draining("The service is stopping.")
     repository().default()
+    return json_response(Ready())
 
 
 @routes.get("/metrics")

@@ -169,19 +169,20 @@ def test_a_loaded_version_that_is_spoilt_on_disk_keeps_serving(settled: Settled,
     np.testing.assert_array_equal(repository.default().predict(scale(mnist.x_test[:50])), before)
 
 
+@pytest.mark.parametrize("most", [1, 2])
 def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
-    settled: Settled, folder: Path, shipped: Path
+    most: int, settled: Settled, folder: Path, shipped: Path
 ) -> None:
     for number in (1, 2, 4):
         copy(shipped, folder, number)
-    repository = settled(folder, max_loaded=2)
+    repository = settled(folder, max_loaded=most)
 
     def loaded() -> set[int]:
         return {version.number for version in repository.versions() if version.model}
 
     for number in (3, 1, 4, 3):
         assert repository.model(number).version == number
-        assert loaded() == {5, number}
+        assert loaded() == ({5, number} if most > 1 else {5})
     assert set(states(repository).values()) == {"AVAILABLE"}
 
 
