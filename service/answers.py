@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -32,6 +32,11 @@ def answer(application: WSGIApplication, request: Request) -> bytes:
     except Exception as error:
         log.exception("A request failed.", exc_info=error)
         return failure(ServiceError("Something went wrong here; it is in the log."), request, request.keep_alive)
+
+
+def success(headers: Mapping[str, str], body: bytes, request: Request) -> bytes:
+    """Answer with a body."""
+    return _response("200 OK", [*headers.items()], body, request, request.keep_alive)
 
 
 def failure(

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from service import cors, headers, keys, metrics, openapi, record
 from service.errors import ServiceError
+from service.fast_path import FastPath
 from service.repository import Repository
 from service.routes import (
     Failure,
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> flask.Flask:
     for module in (predict, explain, tfserving, openinference, triton, operations, page, report, docs):
         app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
+    app.extensions["fast_path"] = FastPath(app, digests) if settings.fast_path else None
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)

@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import flask
 from flask import request
@@ -53,18 +55,28 @@ def _digest(key: str) -> bytes:
 def init_app(app: flask.Flask, digests: list[bytes]) -> None:
     """Ask every request of an application for a key, if there are any."""
 
-    def check() -> None:
+    def check_request() -> None:
         # A browser asks by OPTIONS, without a key, whether it may send one.
-        if request.path not in HEALTH and request.method != "OPTIONS" and not _is_known(_given(), digests):
-            raise Unauthorized("A key is needed, as Authorization: Bearer KEY, or as X-API-Key: KEY.")
+        if request.path not in HEALTH and request.method != "OPTIONS":
+            check(request.environ, digests)
 
-    if digests:
-        app.before_request(check)
+    app.before_request(check_request)
 
 
-def _given() -> str:
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+def check(environ: Mapping[str, Any], digests: list[bytes]) -> None:
+    """See that a request brings one of the keys, if there are any.
+
+    Raises:
+        Unauthorized: it doesn't.
+
+    """
+    if digests and not _is_known(_given(environ), digests):
+        raise Unauthorized("A key is needed, as Authorization: Bearer KEY, or as X-API-Key: KEY.")
+
+
+def _given(environ: Mapping[str, Any]) -> str:
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return str(credentials.strip() if scheme.lower() == "bearer" else environ.get("HTTP_X_API_KEY", ""))
 
 
 def _is_known(key: str, digests: list[bytes]) -> bool:

@@ -6,6 +6,7 @@ The processes share it through files (shared_counts.py); under a gunicorn of you
 import fcntl
 import os
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,10 @@ VERSION_REFUSED = Gauge(
 # The parts of a request, as the statistics of Triton name them.
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 
+# Finding a child by its labels takes as long as counting. Their values are few: routes, codes, versions on disk.
+requests, version_requests, version_seconds = map(
+    cache, (REQUESTS.labels, VERSION_REQUESTS.labels, VERSION_SECONDS.labels)
+)
 stages = {name: STAGE_SECONDS.labels(name) for name in ("decode", "prepare", "predict", "whole")}
 
 

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, cast
@@ -43,21 +43,21 @@ class Record:
         self.version: int | None = None
         self.pictures = 0
         self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
-
-    def stage(self, name: Stage) -> AbstractContextManager[object]:
-        """Measure a stage of a picture's way."""
-        if name == "predict":
-            return self._predict()
-        if name == "decode":
-            self._count(1)
-        return metrics.stages[name].time()
+        self._stages: list[tuple[Stage, float]] = []  # with the seconds that each took
 
     @contextmanager
-    def _predict(self) -> Iterator[None]:
-        self.predicting = perf_counter()
-        yield
-        self.predicted_at = perf_counter()
-        metrics.stages["predict"].observe(self.predicted_at - self.predicting)
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Measure a stage of a picture's way."""
+        if name == "decode":
+            self._count(1)
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            end = perf_counter()
+            self._stages.append((name, end - start))
+            if name == "predict":
+                self.predicting, self.predicted_at = start, end
 
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Note and count the answers to a batch, float32 (n, 10)."""
@@ -75,22 +75,28 @@ class Record:
     def close(self, route: str, status: int) -> None:
         """Count the request and write its line."""
         answered = perf_counter()
-        metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
+        self.drop()
+        for name, seconds in self._stages:
+            metrics.stages[name].observe(seconds)
         metrics.stages["whole"].observe(answered - self.arrived)
-        metrics.REQUESTS.labels(route, status).inc()
+        metrics.requests(route, status).inc()
         if self.version is not None:
             self._close_version(self.version, answered, status < 400)
         if log.isEnabledFor(logging.INFO):
             log.info("request", extra={"fields": self._fields(answered, route, status)})
 
+    def drop(self) -> None:
+        """Forget the request, before anything was predicted: another record is kept of it."""
+        metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
+
     def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
-        metrics.VERSION_REQUESTS.labels(version, "success" if succeeded else "fail").inc()
+        metrics.version_requests(version, "success" if succeeded else "fail").inc()
         if not succeeded:
-            metrics.VERSION_SECONDS.labels(version, "fail").inc(answered - self.arrived)
+            metrics.version_seconds(version, "fail").inc(answered - self.arrived)
             return
         times = (self.arrived, self.started, self.predicting, self.predicted_at, answered)
         for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
-            metrics.VERSION_SECONDS.labels(version, part).inc(end - start)
+            metrics.version_seconds(version, part).inc(end - start)
 
     def _fields(self, answered: float, route: str, status: int) -> dict[str, object]:
         digit, confidence = self.answer or (None, None)

@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=available_cores
     )
     threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 2
+    fast_path: Annotated[bool, Meta(description="Small requests are answered around the framework.")] = True
     max_waiting: Annotated[
         int, Meta(ge=1, description="Requests that wait in each worker; more are refused with 503.")
     ] = 512

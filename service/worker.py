@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from operator import attrgetter
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.base import Worker as BaseWorker
 
@@ -22,6 +22,9 @@ from service.errors import Overloaded, RequestTimeout, ServiceError
 from service.listener import HANDSHAKE_SECONDS, is_open_in, refuse_new
 from service.parser import ARRIVED, MAX_HEAD, Request
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.fast_path import FastPath
 
 ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -78,6 +81,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _open(self) -> None:
         self.settings: Settings = self.wsgi.extensions["settings"]
+        self.fast_path: FastPath | None = self.wsgi.extensions["fast_path"]
         self.health: set[str] = self.wsgi.extensions["health"]
         self.buffer_limit: int = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD)
         self.poller = select.epoll()
@@ -194,6 +198,9 @@ class Worker(BaseWorker):  # type: ignore[misc]
         request = connection.parser.requests.popleft()
         request.environ[ARRIVED] = time.perf_counter()
         request.keep_alive &= self.alive
+        if answer := self.fast_path.answer(request) if self.fast_path else None:
+            self._deliver(connection, answers.success(*answer, request), not request.keep_alive)
+            return
         if request.environ["PATH_INFO"] in self.health and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             wait = self.waiting.appendleft
         elif self._has_room(request):
@@ -215,17 +222,23 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, error: ServiceError, request: Request | None = None) -> None:
         """Answer in place of a thread: every such answer is made here, and is the last if no request was whole."""
-        connection.last_answer = not (request and request.keep_alive)
-        if connection.last_answer:
+        keep_alive = bool(request and request.keep_alive)
+        if not keep_alive:
             connection.parser.discard()
             self._count(connection)
         id_ = self.wsgi.extensions["refuse"](error, request.environ if request else {})
+        self._deliver(connection, answers.failure(error, request, keep_alive, id_), not keep_alive)
+
+    def _deliver(self, connection: Connection, answer: bytes, is_last: bool) -> None:
+        """Send an answer that the loop has itself."""
+        connection.last_answer = is_last
         try:
-            connection.send(answers.failure(error, request, not connection.last_answer, id_))
+            connection.send(answer)
         except OSError:
             self._close(connection)
         self._allow_rest(connection)
-        self.returned.append(connection)
+        if is_last or not connection.is_idle:
+            self.returned.append(connection)
 
     def _allow_rest(self, connection: Connection) -> None:
         """Set the time for what comes after an answer: to take it, to finish a request, or to begin one."""

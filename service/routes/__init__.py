@@ -52,12 +52,12 @@ def json_response(answer: object, status: int = 200) -> flask.Response:
     return flask.Response(msgspec.json.encode(answer), status, content_type="application/json")
 
 
-def check_count(pictures: int) -> None:
+def check_count(pictures: int, limit: int) -> None:
     """See that a request has no more pictures than are read.
 
     Raises:
         TooLarge: it has.
 
     """
-    if pictures > settings().max_files:
-        raise TooLarge(f"The request has {pictures} pictures: at most {settings().max_files} are read.")
+    if pictures > limit:
+        raise TooLarge(f"The request has {pictures} pictures: at most {limit} are read.")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import flask
 import msgspec
+from werkzeug.http import parse_accept_header
 
 from service.errors import InvalidJSON, MalformedRequest, TooLarge, UnsupportedMediaType
 from service.routes import settings
@@ -47,15 +48,15 @@ def _inflate(body: bytes, encoding: str, limit: int) -> bytes:
     return inflated
 
 
-def compress(response: flask.Response, request: flask.Request) -> flask.Response:
-    """Compress the body of an answer, if the request asks for it with Accept-Encoding and the body isn't small."""
-    encoding = request.accept_encodings.best_match(["identity", "gzip", "deflate"], "identity")
-    body = response.get_data()
-    if encoding == "identity" or len(body) < SMALL:
-        return response
-    response.set_data(gzip.compress(body, 1) if encoding == "gzip" else zlib.compress(body, 1))
-    response.content_encoding = encoding
-    return response
+def compress(headers: dict[str, str], body: bytes, accepted: str | None) -> tuple[dict[str, str], bytes]:
+    """Compress the body of an answer that isn't small, if the request's Accept-Encoding asks for it."""
+    if not accepted or len(body) < SMALL:
+        return headers, body
+    encoding = parse_accept_header(accepted).best_match(["identity", "gzip", "deflate"], "identity")
+    if encoding == "identity":
+        return headers, body
+    compressed = gzip.compress(body, 1) if encoding == "gzip" else zlib.compress(body, 1)
+    return headers | {"Content-Encoding": encoding}, compressed
 
 
 def decode_json(document: bytes | memoryview, kind: type[Kind]) -> Kind:

@@ -142,6 +142,7 @@ def read_vectors(request: InferRequest, raw: memoryview, reader: Predictor) -> N
     """
     given = _only_input(request, reader.model)
     count = _check_shape(given)
+    check_count(count, reader.settings.max_files)
     _check_sent(given, raw)
     if given.datatype == "BYTES":
         files = _read_files(given, count, raw)
@@ -178,7 +179,6 @@ def _check_shape(given: InferInput) -> int:
         )
     if not count:
         raise InvalidTensor(f"The input '{given.name}' holds no picture: send at least one.")
-    check_count(count)
     return count
 
 

@@ -24,7 +24,7 @@ def read_instances(instances: Sequence[object], name: str, reader: Predictor) ->
     """
     if not instances:
         raise InvalidTensor(f"No values in '{name}' array.")
-    check_count(len(instances))
+    check_count(len(instances), reader.settings.max_files)
     vectors = np.empty((len(instances), SIDE * SIDE), np.float32)
     for number, instance in enumerate(instances):
         vectors[number] = _read(instance, f"{name}[{number}]", reader)

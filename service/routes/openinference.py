@@ -5,7 +5,8 @@ triton.py has what its tools need, operations.py its health.
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import flask
 import msgspec
@@ -16,15 +17,17 @@ from service import __version__
 from service.errors import InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
 from service.models import Model
 from service.openapi import JSON, operation
+from service.predictor import Predictor
 from service.routes import binary, json_response, predictor, repository
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
-from service.routes.outputs import InferAnswer, answer
+from service.routes.outputs import InferAnswer, write
 from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
 
 routes = Blueprint("openinference", __name__)
 
+HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
 PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
 
@@ -139,11 +142,22 @@ def model_ready(name: str, version: str | None = None) -> flask.Response:
 )
 def infer(name: str, version: str | None = None) -> flask.Response:
     """Give the probability of each digit in each picture of the request."""
-    model = find_model(name, version)
-    asked, raw = read_request(read_body(request), request.headers.get(binary.HEADER), model)
-    wanted, reader = read_wanted(asked, model), predictor(model)
+    reader = predictor(find_model(name, version))
+    headers, body = answer(read_body(request), request.environ, reader)
+    return flask.Response(body, headers=headers)
+
+
+def answer(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[dict[str, str], bytes]:
+    """Give the headers and the body that answer a request, by its unpacked body and its environ.
+
+    Raises:
+        ServiceError: what `infer` declares.
+
+    """
+    asked, raw = read_request(body, environ.get(HEADER_VARIABLE), reader.model)
+    wanted = read_wanted(asked, reader.model)
     probabilities = reader.probabilities(read_vectors(asked, raw, reader))
-    return compress(answer(probabilities, model, wanted, asked.id), request)
+    return compress(*write(probabilities, reader.model, wanted, asked.id), environ.get("HTTP_ACCEPT_ENCODING"))
 
 
 def find_model(name: str, version: str | None) -> Model:

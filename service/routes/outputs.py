@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import flask
 import msgspec
 import numpy as np
 from msgspec import Meta
@@ -43,19 +42,17 @@ class InferAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     outputs: list[InferOutput]
 
 
-def answer(
+def write(
     probabilities: NDArray[np.float32], model: Model, wanted: OutputParameters, id_: str | None
-) -> flask.Response:
-    """Answer with probabilities float32 (n, 10), as they are wanted."""
+) -> tuple[dict[str, str], bytes]:
+    """Write probabilities float32 (n, 10) as they are wanted: the headers and the body of an answer."""
     output, raw = _describe(probabilities, model.signature.output, wanted)
     document = msgspec.json.encode(
         InferAnswer(model_name=NAME, model_version=str(model.version), id=id_ or None, outputs=[output])
     )
     if not wanted.binary_data:
-        return flask.Response(document, content_type="application/json")
-    response = flask.Response(document + raw, content_type="application/octet-stream")
-    response.headers[binary.HEADER] = str(len(document))
-    return response
+        return {"Content-Type": "application/json"}, document
+    return {"Content-Type": "application/octet-stream", binary.HEADER: str(len(document))}, document + raw
 
 
 def _describe(probabilities: NDArray[np.float32], name: str, wanted: OutputParameters) -> tuple[InferOutput, bytes]:

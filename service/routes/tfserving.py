@@ -23,6 +23,7 @@ from service.errors import (
 )
 from service.models import Model
 from service.openapi import operation
+from service.predictor import Predictor
 from service.routes import check_count, json_response, predictor, repository
 from service.routes.bodies import read_body
 from service.routes.instances import is_base64, read_instances
@@ -50,7 +51,7 @@ from service.versions import NAME
 MODEL = "/v1/models/<segment:name>"
 ADDRESSES = (MODEL, f"{MODEL}/versions/<number:version>", f"{MODEL}/labels/<segment:label>")
 
-_PREDICT = msgspec.json.Decoder(PredictRequest)
+PREDICT = msgspec.json.Decoder(PredictRequest)
 _CLASSIFY = msgspec.json.Decoder(ClassifyRequest)
 
 Message = TypeVar("Message")
@@ -124,27 +125,36 @@ def metadata(name: str, version: int | None = None, label: str | None = None) ->
 @operation((Predictions, Outputs), body=PredictBody, errors=_ERRORS)
 def predict(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give the probabilities of pictures, by row or by column as they were sent."""
-    message = _decode(_PREDICT)
-    reader = predictor(_model(name, version, label))
+    message = decode(read_body(request), PREDICT)
+    return json_response(answer(message, predictor(_model(name, version, label))))
+
+
+def answer(message: PredictRequest, reader: Predictor) -> Predictions | Outputs:
+    """Give the probabilities of the pictures in a message, in the form in which it has them.
+
+    Raises:
+        ServiceError: UnknownSignature, MalformedRequest, or what `read_instances` raises.
+
+    """
     _check_signature(message.signature_name)
     if message.instances is not UNSET and message.inputs is not UNSET:
         raise MalformedRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist.")
     if message.instances is not UNSET:
         vectors = read_instances(message.instances, "instances", reader)
-        return json_response(Predictions(reader.probabilities(vectors).tolist()))
+        return Predictions(reader.probabilities(vectors).tolist())
     if message.inputs is not UNSET:
         vectors = read_instances(*_column(message.inputs, reader.model.signature.input), reader)
-        return json_response(Outputs(reader.probabilities(vectors).tolist()))
+        return Outputs(reader.probabilities(vectors).tolist())
     raise MalformedRequest("Missing 'inputs' or 'instances' key.")
 
 
 @operation(Classifications, body=ClassifyBody, errors=_ERRORS)
 def classify(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give each digit with its probability, for examples."""
-    message = _decode(_CLASSIFY)
+    message = decode(read_body(request), _CLASSIFY)
     reader = predictor(_model(name, version, label))
     _check_signature(message.signature_name)
-    check_count(len(message.examples))
+    check_count(len(message.examples), reader.settings.max_files)
     vectors = read_instances(_pictures(message, reader.model.signature.input), "examples", reader)
     rows = reader.probabilities(vectors).tolist()
     return json_response(Classifications([[(str(digit), each) for digit, each in enumerate(row)] for row in rows]))
@@ -158,7 +168,7 @@ def regress(name: str, version: int | None = None, label: str | None = None) -> 
         ServiceError: UnknownSignature, if nothing else is wrong with the request.
 
     """
-    message = _decode(_CLASSIFY)
+    message = decode(read_body(request), _CLASSIFY)
     _model(name, version, label)
     _check_signature(message.signature_name)
     raise UnknownSignature(
@@ -193,9 +203,13 @@ def _check_signature(name: str) -> None:
         raise UnknownSignature(f'Serving signature name: "{name}" not found in signature def.')
 
 
-def _decode(decoder: msgspec.json.Decoder[Message]) -> Message:
-    """Decode the body, whatever its Content-Type."""
-    body = read_body(request)
+def decode(body: bytes, decoder: msgspec.json.Decoder[Message]) -> Message:
+    """Decode the JSON of a body.
+
+    Raises:
+        InvalidJSON: it is none, or not of the decoder's type.
+
+    """
     if not body:
         raise InvalidJSON("JSON Parse error: The document is empty.")
     try:

@@ -32,6 +32,7 @@ from service.errors import (
 )
 from service.predictor import Predictor, Preparation
 
+FORM, JSON = "multipart/form-data", "application/json"
 DISCARD_SECONDS = 2.0
 
 
@@ -97,12 +98,12 @@ class Query(msgspec.Struct):
 
 
 ONE_PICTURE: dict[str, Any] = {
-    "multipart/form-data": ImageInForm,
-    "application/json": Annotated[ImageInJSON, Meta(extra_json_schema={"required": ["image"]})],
+    FORM: ImageInForm,
+    JSON: Annotated[ImageInJSON, Meta(extra_json_schema={"required": ["image"]})],
     "image/*": File,
     "application/octet-stream": File,
 }
-MANY_PICTURES = {"multipart/form-data": ImagesInForm}
+MANY_PICTURES = {FORM: ImagesInForm}
 FILE_ERRORS = (EmptyImage, InvalidBase64, TooLarge, UnreadableImage, NoDigit)
 ERRORS = (NoImage, SeveralImages, InvalidJSON, *FILE_ERRORS, UnsupportedMediaType, WrongImageSize, ModelError)
 
@@ -116,12 +117,23 @@ def read_image(request: flask.Request) -> bytes:
 
     """
     kind = request.mimetype
-    if kind == "multipart/form-data":
-        return _only(read_images(request))
-    if kind == "application/json":
-        return _decode_json(_require_body(request))
-    if kind in ("", "application/octet-stream") or kind.startswith("image/"):
-        return _require_body(request)
+    return only(read_images(request)) if kind == FORM else from_body(receive(request), kind)
+
+
+def from_body(body: bytes, kind: str) -> bytes:
+    """Take the one picture file out of a body of a media type other than that of a form.
+
+    Raises:
+        ServiceError: NoImage, InvalidJSON, InvalidBase64 or UnsupportedMediaType.
+
+    """
+    is_raw = kind in ("", "application/octet-stream") or kind.startswith("image/")
+    if (is_raw or kind == JSON) and not body:
+        raise NoImage("The request has no body: send a picture.")
+    if is_raw:
+        return body
+    if kind == JSON:
+        return _decode_json(body)
     raise UnsupportedMediaType(
         f"The Content-Type is {kind}: send a picture as multipart/form-data, as image/* or "
         "application/octet-stream, or in application/json."
@@ -135,7 +147,7 @@ def read_images(request: flask.Request) -> list[bytes]:
         ServiceError: NoImage, UnsupportedMediaType, TooLarge or MalformedRequest.
 
     """
-    if request.mimetype != "multipart/form-data":
+    if request.mimetype != FORM:
         raise UnsupportedMediaType("Send the pictures as the files of a multipart/form-data request.")
     try:
         parts = [(file.filename, file.read()) for _, file in request.files.items(multi=True)]
@@ -160,7 +172,13 @@ def read_preparation(request: flask.Request) -> Preparation:
     return cast(Preparation, wanted)
 
 
-def _only(files: list[bytes]) -> bytes:
+def only(files: list[bytes]) -> bytes:
+    """Take the one file there is.
+
+    Raises:
+        SeveralImages: there are several.
+
+    """
     if len(files) > 1:
         raise SeveralImages(f"The request has {len(files)} files: send one, or POST them to /predict/batch.")
     return files[0]
@@ -177,13 +195,6 @@ def receive(request: flask.Request) -> bytes:
         return request.get_data(cache=False)
     except Exception as error:
         raise _unreadable(request, error) from error
-
-
-def _require_body(request: flask.Request) -> bytes:
-    body = receive(request)
-    if not body:
-        raise NoImage("The request has no body: send a picture.")
-    return body
 
 
 def _unreadable(request: flask.Request, error: Exception) -> Exception:
