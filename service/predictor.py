@@ -1,6 +1,6 @@
 """The whole way of a picture: bytes -> images -> digits -> a model -> the probability of each digit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
@@ -11,12 +11,14 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from service import digits, images, pictures, versions
+from service.errors import ServiceError
 from service.models import Model
 from service.occlusion import importance
 from service.settings import Settings
 
 Preparation = Literal["auto", "none"]
 Stage = Literal["decode", "prepare", "predict"]
+Surround = Callable[[Stage], AbstractContextManager[object]]  # what is done before and after a stage
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
@@ -60,6 +62,10 @@ class Observer(Protocol):
         """Surround a stage of a picture's way."""
         ...
 
+    def stages(self, pictures: int) -> AbstractContextManager[Surround]:
+        """Surround the reading of so many pictures, and give what surrounds each stage of each."""
+        ...
+
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Be told of an answer, float32 (n, 10)."""
         ...
@@ -71,6 +77,10 @@ class Unobserved:
     def stage(self, name: Stage) -> AbstractContextManager[object]:
         """Surround a stage by nothing."""
         return nullcontext()
+
+    def stages(self, pictures: int) -> AbstractContextManager[Surround]:
+        """Surround many pictures, and each stage of theirs, by nothing."""
+        return nullcontext(self.stage)
 
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Forget an answer."""
@@ -99,10 +109,7 @@ class Predictor:
             ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or WrongImageSize.
 
         """
-        with self.observer.stage("decode"):
-            picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
-        with self.observer.stage("prepare"):
-            return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
+        return _read(data, preparation, self.settings, self.observer.stage)
 
     def prepare(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.float32]:
         """Turn a picture file into the network's vector, float32 (784,).
@@ -121,9 +128,27 @@ class Predictor:
         self.observer.predicted(self.model.version, probabilities)
         return probabilities
 
-    def predict(self, vectors: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+    def predict(self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> list[Prediction]:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""
-        return [self._judge(row) for row in self.probabilities(np.stack(vectors))] if vectors else []
+        if not len(vectors):
+            return []
+        probabilities = self.probabilities(np.asarray(vectors))
+        digits_, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
+        name, threshold = self.model_name, self.model.threshold
+        return [
+            Prediction(digit, confidence, confidence < threshold, row, name)
+            for digit, confidence, row in zip(digits_, confidences, probabilities.tolist(), strict=True)
+        ]
+
+    def predict_files(
+        self, files: Sequence[bytes], preparation: Preparation = "auto"
+    ) -> list[Prediction | ServiceError]:
+        """Predict picture files in one call of the model; a bad one has what is wrong with it in its place."""
+        with self.observer.stages(len(files)) as stage:
+            pictures = [self._try_read(data, preparation, stage) for data in files]
+        good = [picture for picture in pictures if not isinstance(picture, ServiceError)]
+        predictions = iter(self.predict(digits.scale(np.asarray(good))) if good else ())
+        return [item if isinstance(item, ServiceError) else next(predictions) for item in pictures]
 
     def explain(self, digit: NDArray[np.uint8]) -> Explanation:
         """Predict a digit uint8 (28, 28), and tell what in it mattered."""
@@ -136,8 +161,15 @@ class Predictor:
             overlay=pictures.data_url(pictures.overlay(digit, mattered)),
         )
 
-    def _judge(self, row: NDArray[np.float32]) -> Prediction:
-        """Tell which digit probabilities float32 (10,) speak for, and whether the model is sure enough of it."""
-        confidence = float(row.max())
-        uncertain = confidence < self.model.threshold
-        return Prediction(int(row.argmax()), confidence, uncertain, row.tolist(), self.model_name)
+    def _try_read(self, data: bytes, preparation: Preparation, stage: Surround) -> NDArray[np.uint8] | ServiceError:
+        try:
+            return _read(data, preparation, self.settings, stage)
+        except ServiceError as error:
+            return error
+
+
+def _read(data: bytes, preparation: Preparation, limits: Settings, stage: Surround) -> NDArray[np.uint8]:
+    with stage("decode"):
+        picture = images.decode(data, limits.max_pixels, limits.max_frames)
+    with stage("prepare"):
+        return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
