@@ -4,19 +4,21 @@ Whatever is rare, large or wrong is left to the application. So all refusals com
 answer takes here is bounded: the worker's loop gives it itself.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import flask
 import msgspec
 
 from service import keys
+from service.errors import MalformedRequest
 from service.headers import SECURITY
 from service.parser import Request
 from service.predictor import Predictor
 from service.record import Record
 from service.repository import Repository
-from service.routes import forms, openinference, tfserving, uploads
+from service.routes import multipart, openinference, tfserving, uploads
 from service.settings import Settings
 from service.versions import NAME
 
@@ -26,6 +28,8 @@ MAX_PIXELS = 2**16  # of a picture; with them the digit is found in 2 to 3 ms, a
 
 # What the views see to, in a request that has these.
 _LEFT = ("HTTP_CONTENT_ENCODING", "HTTP_ORIGIN")
+
+_FORM = re.compile(r"multipart/form-data; ?boundary=(?P<boundary>[\w'()+,./:=?-]{1,70})", re.ASCII)
 
 Answer = tuple[dict[str, str], bytes]  # the headers, and the body
 Route = Callable[[bytes, Mapping[str, Any], Predictor], Answer]
@@ -89,14 +93,15 @@ def _read_image(body: bytes, content_type: str) -> bytes:
     """Take the one picture file out of a body.
 
     Raises:
-        Exception: there is none, or several, or they are sent in an unusual way.
+        ServiceError: there is none, or several, or they are sent in an unusual way.
 
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind != uploads.FORM:
         return uploads.from_body(body, kind)
-    ((_, file),) = cast(list[tuple[bytes, bytes]], forms.read_files(body, content_type))
-    return file
+    if not (form := _FORM.fullmatch(content_type)) or not (files := multipart.split(body, form["boundary"].encode())):
+        raise MalformedRequest("This is no plain form.")
+    return uploads.only([file for _, file in files])
 
 
 def _predict_instances(body: bytes, _: Mapping[str, Any], predictor: Predictor) -> Answer:

@@ -131,7 +131,7 @@ def _grayscale(image: Image.Image) -> NDArray[np.uint8]:
         return _reduce_32_bits(np.asarray(_reduce(image)))
     if image.has_transparency_data:
         return _flatten(image)
-    return np.asarray(_reduce(image.convert("L")))
+    return np.asarray(_reduce(image if image.mode == "L" else image.convert("L")))
 
 
 def _reduce_16_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -148,7 +148,8 @@ def _reduce_32_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def _reduce(image: Image.Image) -> Image.Image:
-    return image.reduce(max(1, min(image.size) // SIDE))
+    factor = min(image.size) // SIDE
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _flatten(image: Image.Image) -> NDArray[np.uint8]:

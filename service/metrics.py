@@ -5,8 +5,11 @@ The processes share it through files (shared_counts.py); under a gunicorn of you
 
 import fcntl
 import os
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,24 +66,30 @@ VERSION_REFUSED = Gauge(
 # The parts of a request, as the statistics of Triton name them.
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 
-# Finding a child by its labels takes as long as counting. Their values are few: routes, codes, versions on disk.
-requests, version_requests, version_seconds = map(
-    cache, (REQUESTS.labels, VERSION_REQUESTS.labels, VERSION_SECONDS.labels)
-)
 stages = {name: STAGE_SECONDS.labels(name) for name in ("decode", "prepare", "predict", "whole")}
 
 
 def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
     """Count the answers to a batch, float32 (n, 10), by digit and by confidence."""
     BATCH_PICTURES.observe(len(probabilities))
-    VERSION_CALLS.labels(version).inc()
-    VERSION_LAST.labels(version).set_to_current_time()
-    for digit, count in enumerate(np.bincount(probabilities.argmax(axis=1), minlength=10).tolist()):
-        if count:
-            DIGITS.labels(version, digit).inc(count)
-    confidence = CONFIDENCE.labels(version)
-    for value in probabilities.max(axis=1).tolist():
-        confidence.observe(value)
+    child(VERSION_CALLS, version).inc()
+    child(VERSION_LAST, version).set_to_current_time()
+    for digit, count in Tally(probabilities.argmax(axis=1).tolist()).items():
+        child(DIGITS, version, digit).inc(count)
+    observe_all(child(CONFIDENCE, version), probabilities.max(axis=1).tolist())
+
+
+def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observe many values by one write for each bucket: prometheus-client has one for each value."""
+    histogram._sum.inc(sum(values))
+    for place, count in Tally(bisect_left(histogram._upper_bounds, value) for value in values).items():
+        histogram._buckets[place].inc(count)
+
+
+@cache  # to look it up takes as long as to count
+def child(metric: Any, *labels: object) -> Any:
+    """Give what counts for these labels of a metric; their values are few, such as routes and versions on disk."""
+    return metric.labels(*labels)
 
 
 class VersionGauges:

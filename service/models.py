@@ -100,7 +100,7 @@ def load(version: Path, settings: Settings) -> Model:
 
     """
     card = versions.verify(version)
-    runtime = _open(version, card, settings.runtime)
+    runtime = _open(version, card, settings.runtime, threads=1)  # requests run beside each other already
     logits = settings.outputs == "logits" and not (version / CARD).exists()
     model = Model(int(version.name), runtime, card.calibration.threshold, _read_report(version), logits)
     _try(model, version)
@@ -117,8 +117,8 @@ def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
     return _open(version, versions.verify(version, with_report=False), wanted)
 
 
-def _open(version: Path, card: Card, wanted: str) -> Runtime:
-    return LiteRT(version) if choose_runtime(version, card, wanted) == "litert" else TensorFlow(version)
+def _open(version: Path, card: Card, wanted: str, threads: int = 0) -> Runtime:
+    return LiteRT(version) if choose_runtime(version, card, wanted) == "litert" else TensorFlow(version, threads)
 
 
 def choose_runtime(version: Path, card: Card, wanted: str) -> str:

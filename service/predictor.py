@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from service import digits, images, pictures, versions
+from service.errors import ServiceError
 from service.models import Model
 from service.occlusion import importance
 from service.settings import Settings
@@ -56,6 +57,10 @@ class Explanation(Prediction, frozen=True):
 class Observer(Protocol):
     """What wants to know how pictures are read: the service's metrics and log."""
 
+    def reads(self, pictures: int) -> None:
+        """Be told of so many picture files, before they are read."""
+        ...
+
     def stage(self, name: Stage) -> AbstractContextManager[object]:
         """Surround a stage of a picture's way."""
         ...
@@ -67,6 +72,9 @@ class Observer(Protocol):
 
 class Unobserved:
     """Nobody wants to know, as on the command line."""
+
+    def reads(self, pictures: int) -> None:
+        """Ignore how many there are."""
 
     def stage(self, name: Stage) -> AbstractContextManager[object]:
         """Surround a stage by nothing."""
@@ -99,10 +107,8 @@ class Predictor:
             ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or WrongImageSize.
 
         """
-        with self.observer.stage("decode"):
-            picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
-        with self.observer.stage("prepare"):
-            return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
+        self.observer.reads(1)
+        return self._read(data, preparation)
 
     def prepare(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.float32]:
         """Turn a picture file into the network's vector, float32 (784,).
@@ -121,9 +127,27 @@ class Predictor:
         self.observer.predicted(self.model.version, probabilities)
         return probabilities
 
-    def predict(self, vectors: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+    def predict(self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> list[Prediction]:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""
-        return [self._judge(row) for row in self.probabilities(np.stack(vectors))] if vectors else []
+        if not len(vectors):
+            return []
+        probabilities = self.probabilities(np.asarray(vectors))
+        digits_, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
+        name, threshold = self.model_name, self.model.threshold
+        return [
+            Prediction(digit, confidence, confidence < threshold, row, name)
+            for digit, confidence, row in zip(digits_, confidences, probabilities.tolist(), strict=True)
+        ]
+
+    def predict_files(
+        self, files: Sequence[bytes], preparation: Preparation = "auto"
+    ) -> list[Prediction | ServiceError]:
+        """Predict picture files in one call of the model; a bad one has what is wrong with it in its place."""
+        self.observer.reads(len(files))
+        pictures = [self._try_read(data, preparation) for data in files]
+        good = [picture for picture in pictures if not isinstance(picture, ServiceError)]
+        predictions = iter(self.predict(digits.scale(np.asarray(good))) if good else ())
+        return [item if isinstance(item, ServiceError) else next(predictions) for item in pictures]
 
     def explain(self, digit: NDArray[np.uint8]) -> Explanation:
         """Predict a digit uint8 (28, 28), and tell what in it mattered."""
@@ -136,8 +160,14 @@ class Predictor:
             overlay=pictures.data_url(pictures.overlay(digit, mattered)),
         )
 
-    def _judge(self, row: NDArray[np.float32]) -> Prediction:
-        """Tell which digit probabilities float32 (10,) speak for, and whether the model is sure enough of it."""
-        confidence = float(row.max())
-        uncertain = confidence < self.model.threshold
-        return Prediction(int(row.argmax()), confidence, uncertain, row.tolist(), self.model_name)
+    def _read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8]:
+        with self.observer.stage("decode"):
+            picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
+        with self.observer.stage("prepare"):
+            return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
+
+    def _try_read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8] | ServiceError:
+        try:
+            return self._read(data, preparation)
+        except ServiceError as error:
+            return error

@@ -3,8 +3,7 @@
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, cast
@@ -39,25 +38,18 @@ class Record:
         self.method, self.bytes = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
         self.started = perf_counter()
         self.arrived: float = environ.get(ARRIVED, self.started)
-        self.predicting = self.predicted_at = self.started
         self.version: int | None = None
         self.pictures = 0
         self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
-        self._stages: list[tuple[Stage, float]] = []  # with the seconds that each took
+        self._spans: dict[Stage, list[tuple[float, float]]] = {"decode": [], "prepare": [], "predict": []}
 
-    @contextmanager
-    def stage(self, name: Stage) -> Iterator[None]:
+    def reads(self, pictures: int) -> None:
+        """Count picture files that are taken."""
+        self._count(pictures)
+
+    def stage(self, name: Stage) -> "_Span":
         """Measure a stage of a picture's way."""
-        if name == "decode":
-            self._count(1)
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            end = perf_counter()
-            self._stages.append((name, end - start))
-            if name == "predict":
-                self.predicting, self.predicted_at = start, end
+        return _Span(self._spans[name])
 
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Note and count the answers to a batch, float32 (n, 10)."""
@@ -76,10 +68,10 @@ class Record:
         """Count the request and write its line."""
         answered = perf_counter()
         self.drop()
-        for name, seconds in self._stages:
-            metrics.stages[name].observe(seconds)
-        metrics.stages["whole"].observe(answered - self.arrived)
-        metrics.requests(route, status).inc()
+        for name, spans in self._spans.items():
+            metrics.observe_all(metrics.stages[name], [end - start for start, end in spans])
+        metrics.observe_all(metrics.stages["whole"], [answered - self.arrived])
+        metrics.child(metrics.REQUESTS, route, status).inc()
         if self.version is not None:
             self._close_version(self.version, answered, status < 400)
         if log.isEnabledFor(logging.INFO):
@@ -90,13 +82,14 @@ class Record:
         metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
 
     def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
-        metrics.version_requests(version, "success" if succeeded else "fail").inc()
+        metrics.child(metrics.VERSION_REQUESTS, version, "success" if succeeded else "fail").inc()
         if not succeeded:
-            metrics.version_seconds(version, "fail").inc(answered - self.arrived)
+            metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(answered - self.arrived)
             return
-        times = (self.arrived, self.started, self.predicting, self.predicted_at, answered)
+        predicting, predicted = self._spans["predict"][-1]
+        times = (self.arrived, self.started, predicting, predicted, answered)
         for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
-            metrics.version_seconds(version, part).inc(end - start)
+            metrics.child(metrics.VERSION_SECONDS, version, part).inc(end - start)
 
     def _fields(self, answered: float, route: str, status: int) -> dict[str, object]:
         digit, confidence = self.answer or (None, None)
@@ -114,6 +107,19 @@ class Record:
             "traceparent": self.traceparent,
         }
         return {name: value for name, value in fields.items() if value is not None}
+
+
+class _Span:
+    """Adds when it began and ended to others."""
+
+    def __init__(self, spans: list[tuple[float, float]]) -> None:
+        self._spans = spans
+
+    def __enter__(self) -> None:
+        self._start = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._spans.append((self._start, perf_counter()))
 
 
 def init_app(app: flask.Flask) -> None:

@@ -4,15 +4,13 @@ from typing import Annotated, Any
 
 import flask
 import msgspec
-import numpy as np
 from flask import Blueprint, request
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from service import metrics
 from service.errors import ModelError, NoImage, ServiceError, UnsupportedMediaType
 from service.openapi import SCHEMA, operation
-from service.predictor import ModelName, Prediction, Predictor, Preparation
+from service.predictor import ModelName, Prediction
 from service.routes import Failure, json_response, predictor
 from service.routes.uploads import ERRORS, MANY_PICTURES, ONE_PICTURE, Query, read_image, read_images, read_preparation
 
@@ -46,15 +44,11 @@ def predict() -> flask.Response:
 def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
     reader, preparation = predictor(), read_preparation(request)
-    prepared = [_prepare(reader, data, preparation) for data in read_images(request)]
-    predictions = iter(reader.predict([item for item in prepared if not isinstance(item, Failure)]))
-    answers = [item if isinstance(item, Failure) else next(predictions) for item in prepared]
+    outcomes = reader.predict_files(read_images(request), preparation)
+    answers = [_refuse(each) if isinstance(each, ServiceError) else each for each in outcomes]
     return json_response(Batch(answers, reader.model_name))
 
 
-def _prepare(reader: Predictor, data: bytes, preparation: Preparation) -> NDArray[np.float32] | Failure:
-    try:
-        return reader.prepare(data, preparation)
-    except ServiceError as error:
-        metrics.REFUSED.labels(error.code).inc()
-        return Failure.of(error)
+def _refuse(error: ServiceError) -> Failure:
+    metrics.REFUSED.labels(error.code).inc()
+    return Failure.of(error)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.errors import (
     EmptyImage,
@@ -31,6 +31,7 @@ from service.errors import (
     WrongImageSize,
 )
 from service.predictor import Predictor, Preparation
+from service.routes import multipart
 
 FORM, JSON = "multipart/form-data", "application/json"
 DISCARD_SECONDS = 2.0
@@ -149,9 +150,10 @@ def read_images(request: flask.Request) -> list[bytes]:
     """
     if request.mimetype != FORM:
         raise UnsupportedMediaType("Send the pictures as the files of a multipart/form-data request.")
+    body, boundary = receive(request), request.mimetype_params.get("boundary", "")
     try:
-        parts = [(file.filename, file.read()) for _, file in request.files.items(multi=True)]
-    except Exception as error:
+        parts = multipart.read(body, boundary, request.max_form_parts, request.max_form_memory_size)
+    except RequestEntityTooLarge as error:
         raise _unreadable(request, error) from error
     files = [data for name, data in parts if name or data]  # a form's empty file field has neither
     if not files:
