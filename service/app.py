@@ -23,7 +23,6 @@ from service.routes import (
     tfserving,
     triton,
 )
-from service.routes.uploads import Request
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ def create_app(settings: Settings) -> flask.Flask:
     It starts without any that can be served, too, and takes one as soon as it is there; until then it is not ready.
     """
     app = flask.Flask(__name__, static_folder=None)
-    app.request_class = Request
     app.url_map.merge_slashes = False  # //predict is another path, and no redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files

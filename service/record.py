@@ -86,7 +86,7 @@ class Record:
         if not succeeded:
             metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(answered - self.arrived)
             return
-        predicting, predicted = self._spans["predict"][-1]
+        predicting, predicted = (self._spans["predict"] or [(self.started, self.started)])[-1]
         times = (self.arrived, self.started, predicting, predicted, answered)
         for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
             metrics.child(metrics.VERSION_SECONDS, version, part).inc(end - start)

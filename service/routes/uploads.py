@@ -2,10 +2,9 @@
 
 import base64
 import binascii
-import io
 import time
 from contextlib import suppress
-from typing import IO, Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 from urllib.parse import unquote_to_bytes
 
 import flask
@@ -35,19 +34,6 @@ from service.routes import multipart
 
 FORM, JSON = "multipart/form-data", "application/json"
 DISCARD_SECONDS = 2.0
-
-
-class Request(flask.Request):
-    """A request whose files stay in memory: they are within its size limit, and the disk may be read-only."""
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        return io.BytesIO()
 
 
 # The bytes of a picture file, as OpenAPI describes what is not text.
