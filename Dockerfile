@@ -10,6 +10,10 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mnist \
 FROM python:3.13-slim AS serving-packages
 COPY deploy/requirements-serving.txt /
 RUN pip install --no-cache-dir --prefix /packages --require-hashes -r /requirements-serving.txt
+# Nothing loads LiteRT's compilers and its graphics driver, tests, or types for editors.
+RUN cd /packages/lib/python*/site-packages \
+    && rm -r ai_edge_litert/aot ai_edge_litert/tools ai_edge_litert/vendors ai_edge_litert/libLiteRtWebGpuAccelerator.so \
+    && find . \( -type d -name tests -prune -o -name '*.pyi' \) -exec rm -r {} +
 
 FROM python:3.13-slim AS training-packages
 COPY deploy/requirements-training.txt /
@@ -26,7 +30,9 @@ ENTRYPOINT ["python", "-m", "training"]
 FROM common AS serving
 COPY --from=serving-packages /packages /usr/local
 COPY service service
-ENV MNIST_HOST=0.0.0.0
+# The service starts in half the time with all that it imports compiled, also of Python's own library.
+RUN PYTHONDONTWRITEBYTECODE= python -m gunicorn --check-config --config python:service.gunicorn_conf 'service:create_app()'
+ENV MNIST_HOST=0.0.0.0 OPENBLAS_NUM_THREADS=1
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \

@@ -47,17 +47,17 @@ def main(context: click.Context, /, **options: str | None) -> None:
 
 
 def serve() -> None:
-    """Start gunicorn in place of this process, once settings and model are known to be good.
+    """Become gunicorn's main process, once settings and model are known to be good.
 
     Raises:
         click.ClickException: a setting is wrong, or there is no model that can be served.
 
     """
+    from gunicorn.app.wsgiapp import run
+
     _read_settings()
-    # Pictures' memory goes back to the system when freed; glibc would keep it, for each thread anew.
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
-    arguments = ["-m", "gunicorn", "--config", "python:service.gunicorn_conf", "service:create_app()"]
-    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
+    sys.argv[1:] = ["--config", "python:service.gunicorn_conf", "service:create_app()"]
+    run(prog="gunicorn")
 
 
 main.add_command(administer)

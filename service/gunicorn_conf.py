@@ -1,13 +1,20 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf 'service:create_app()'`."""
 
 import atexit
+import ctypes
+import gc
 import os
 import select
 import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from service import logs, shared_counts
 from service.settings import read_settings
+
+M_MMAP_THRESHOLD = -3  # malloc.h
 
 _settings = read_settings(os.environ)
 
@@ -27,12 +34,39 @@ atexit.register(shared_counts.remove)
 
 
 def on_starting(server: Any) -> None:
+    """See to all that worker processes take over when they are forked."""
+    _return_memory()
+    _keep_sigterm()
+    _import_all()
+
+
+def _return_memory() -> None:
+    """Let pictures' memory go back to the system when freed; glibc would keep it, for each thread anew."""
+    with suppress(AttributeError):  # other systems have no such function
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
+
+
+def _keep_sigterm() -> None:
     """Keep a SIGTERM for a worker process that can't take it yet: gunicorn would lose it, and wait for the worker."""
     if worker_class != "gthread":  # which would never unblock it
         mask, term = signal.pthread_sigmask, {signal.SIGTERM}
         os.register_at_fork(
             before=lambda: mask(signal.SIG_BLOCK, term), after_in_parent=lambda: mask(signal.SIG_UNBLOCK, term)
         )
+
+
+def _import_all() -> None:
+    """Import what worker processes need, so that they share it; but not TensorFlow, which must not be forked."""
+    import_module("service.app")
+    if _settings.runtime != "tensorflow":
+        import_module("ai_edge_litert.interpreter")
+    shared_counts.bury(os.getpid())  # this process counts nothing, and each scrape would read its files
+    gc.freeze()  # what the collector never looks at stays shared
+
+
+def pre_exec(server: Any) -> None:
+    """Let what replaces this process on SIGUSR2 start as it did; gunicorn would give its own options, as a script."""
+    server.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 SO_ATTACH_FILTER = getattr(socket, "SO_ATTACH_FILTER", 26)  # Linux
@@ -24,12 +25,30 @@ _PROGRAM = b"".join(
 
 
 def is_open_in(process: int, listener: Any) -> bool:
-    """Tell whether a process of the same user holds a listening socket open too."""
-    name, folder = f"socket:[{os.fstat(listener.fileno()).st_ino}]", f"/proc/{process}/fd"
+    """Tell whether a main process of gunicorn, or one that replaces it, holds a listening socket open too."""
+    name = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
     try:
-        return name in {os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)}
+        return any(name in _open_files(each) for each in (process, *_replacements(process)))
     except OSError:
         return True
+
+
+def _open_files(process: int) -> set[str]:
+    return {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()}
+
+
+def _replacements(process: int) -> list[int]:
+    """Find what gunicorn has started in place of a main process, on SIGUSR2: its environment says so."""
+    mark = f"GUNICORN_PID={process}".encode()
+    children = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    return [child for child in children if mark in _environment(child)]
+
+
+def _environment(process: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def refuse_new(listener: Any) -> None:

@@ -1,7 +1,6 @@
 """Every setting, read once, from MNIST_* variables."""
 
 import difflib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,15 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from service import cores
 from service.errors import SettingsError
 
 PREFIX = "MNIST_"
 DEFAULT_MODELS = Path(__file__).parent / "default_model"
-
-
-def available_cores() -> int:
-    """Count the processor cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Versions that a worker keeps loaded; the least used is dropped.")
     ] = 3
     workers: Annotated[int, Meta(ge=1, le=512, description="Worker processes.")] = msgspec.field(
-        default_factory=available_cores
+        default_factory=cores.available
     )
     threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 2
     fast_path: Annotated[bool, Meta(description="Small requests are answered around the framework.")] = True

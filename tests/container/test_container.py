@@ -1,9 +1,12 @@
 """The images in a real engine: built, unprivileged on a read-only disk, stopped, and trained into a volume."""
 
+import base64
 import io
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from service.digits import scale
+from service.images import FORMATS
 from service.runtimes import LiteRT
-from tests.conftest import ROOT, Server, png
+from tests.conftest import ROOT, SEVEN, Server, png, serving
+from tests.service.formats import encode
 from training.data import Dataset
 
 # Everything a cautious orchestrator takes away.
@@ -98,6 +103,79 @@ def test_200_mnist_images_are_read_as_outside(container: Container, mnist: Datas
     answers = [container.post(png(image))[1]["digit"] for image in mnist.x_test[:200]]
     expected = LiteRT(shipped).predict(scale(mnist.x_test[:200])).argmax(axis=1)
     np.testing.assert_array_equal(answers, expected)
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+def test_pictures_of_all_formats_are_read_as_outside(container: Container, outside: Server) -> None:
+    for picture in chain(*map(encode, FORMATS)):
+        for path in ("/predict", "/predict?prepare=none", "/explain"):
+            assert_alike(container.post(picture, path), outside.post(picture, path))
+
+
+def test_pictures_in_each_protocol_are_read_as_outside(container: Container, outside: Server) -> None:
+    picture = base64.b64encode(SEVEN.read_bytes()).decode()
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [picture]}
+    for path, body in (
+        ("/predict", {"image": picture}),
+        ("/v1/models/mnist:predict", {"instances": [{"b64": picture}]}),
+        ("/v1/models/mnist:classify", {"examples": [{"b64": picture}]}),
+        ("/v2/models/mnist/versions/1/infer", {"inputs": [tensor]}),
+    ):
+        request = json.dumps(body).encode(), path, "application/json"
+        assert_alike(container.post(*request), outside.post(*request))
+
+
+def assert_alike(answer: Any, expected: Any) -> None:
+    """Compare answers whose numbers may differ in the last places, as they do from one processor to another."""
+    if isinstance(expected, dict):
+        assert answer.keys() == expected.keys()
+        for name in expected:
+            assert_alike(answer[name], expected[name])
+    elif isinstance(expected, list | tuple):
+        for each, other in zip(answer, expected, strict=True):
+            assert_alike(each, other)
+    else:
+        assert answer == (pytest.approx(expected, abs=1e-5) if isinstance(expected, float) else expected)
+
+
+def test_what_there_is_to_get_is_as_outside(container: Container, outside: Server) -> None:
+    for path in (
+        "/", "/static/page.js", "/docs", "/openapi.json", "/report", "/readyz", "/livez", "/nope",
+        "/v1/models/mnist", "/v1/models/mnist/metadata", "/v2", "/v2/models/mnist", "/v2/models/mnist/config",
+    ):  # fmt: skip
+        assert get(container, path) == get(outside, path)
+
+
+def test_metrics_of_the_workers_are_there(container: Container) -> None:
+    assert container.post(SEVEN.read_bytes())[0] == 200
+    assert b'mnist_predicted_digits_total{digit="7",version="2"} 1.0' in get(container, "/metrics")[2]
+
+
+def get(server: Server, path: str) -> tuple[int, str | None, bytes]:
+    connection = server.connect()
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.headers["Content-Type"], response.read()
+
+
+def test_it_is_small_beyond_its_base(engine: docker.DockerClient, image: str) -> None:
+    whole, base = (engine.images.get(name).attrs["Size"] for name in (image, "python:3.13-slim"))
+    assert whole - base < 300e6
+
+
+def test_workers_are_as_many_as_the_cores_it_is_given(engine: docker.DockerClient, image: str) -> None:
+    container = Container(engine, image, nano_cpus=10**9)
+    try:
+        container.wait_until_ready()
+        container.container.stop()
+        assert container.container.logs().count(b"Booting worker") == 1
+    finally:
+        container.container.remove(force=True)
 
 
 def test_nothing_in_it_is_privileged_or_writable(container: Container) -> None:

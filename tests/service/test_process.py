@@ -1,15 +1,31 @@
 """The processes: stopping, draining and replacing workers."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.conftest import SEVEN, Server, serving
 
 DIGIT = SEVEN.read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def logged(server: Server, text: str) -> list[str]:
+    return [line for line in server.log if text in line]
 
 
 def workers(server: Server) -> list[int]:
@@ -67,14 +83,51 @@ def test_readyz_says_no_while_draining() -> None:
 
 def test_a_killed_worker_is_replaced() -> None:
     with serving("--workers", "2") as server:
+        wait_until(lambda: len(workers(server)) == 2)
         before = workers(server)
-        assert len(before) == 2
         os.kill(before[0], 9)
-        deadline = time.monotonic() + 30
-        while len(set(workers(server)) - {before[0]}) < 2 and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert len(set(workers(server)) - {before[0]}) == 2
+        wait_until(lambda: len(set(workers(server)) - {before[0]}) == 2)
         assert server.post(DIGIT)[0] == 200
+
+
+def post_until(stop: threading.Event, server: Server) -> set[int]:
+    statuses = set()
+    while not stop.is_set():
+        statuses.add(server.post(DIGIT)[0])
+    return statuses
+
+
+def test_sigusr2_replaces_the_main_process_and_no_request_is_lost() -> None:
+    stop = threading.Event()
+    with serving("--workers", "2") as server, ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(post_until, stop, server) for _ in range(4)]
+        os.kill(server.process.pid, signal.SIGUSR2)
+        wait_until(lambda: len(logged(server, "Booting worker")) == 4)
+        replacement = int(re.findall(r"\d+", logged(server, "Listening at")[1])[-1])
+        assert server.stop() == 0
+        try:
+            assert server.post(DIGIT)[0] == 200
+            stop.set()
+            assert [client.result(60) for client in clients] == [{200}] * 4
+        finally:
+            os.kill(replacement, signal.SIGTERM)
+
+
+def test_sighup_replaces_the_workers() -> None:
+    with serving("--workers", "2") as server:
+        wait_until(lambda: len(workers(server)) == 2)
+        before = workers(server)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(after := workers(server)) == 2 and set(after).isdisjoint(before))
+        assert server.post(DIGIT)[0] == 200
+
+
+def test_what_workers_import_is_shared_but_tensorflow() -> None:
+    with serving("--workers", "1") as server:
+        assert server.post(DIGIT)[0] == 200
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert all(library in maps for library in ("cv2", "_imaging", "_pywrap_litert"))
+    assert "tensorflow" not in maps.replace("ai_edge_litert", "")
 
 
 def test_the_installed_command_serves() -> None:

@@ -1,0 +1,65 @@
+"""Time from the start to the first answer, and memory: python tests/benchmarks/start_time.py
+
+Memory is that of all processes, what they share counted once: after some thousand pictures, and after large ones.
+"""
+
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+
+import numpy as np
+from PIL import Image
+
+from tests.benchmarks.memory import pss
+from tests.conftest import SEVEN, Server, serving
+
+STARTS, REQUESTS, CONNECTIONS = 10, 5000, 16
+DIGIT = SEVEN.read_bytes()
+
+
+def start_seconds() -> float:
+    start = time.perf_counter()
+    with serving("--workers", "2") as server:
+        assert server.post(DIGIT)[0] == 200
+        return time.perf_counter() - start
+
+
+def post(connection: HTTPConnection, picture: bytes, times: int) -> None:
+    for _ in range(times):
+        connection.request("POST", "/predict", picture, {"Content-Type": "application/octet-stream"})
+        assert connection.getresponse().read().startswith(b'{"digit":7')
+
+
+def post_from_all(server: Server, picture: bytes, times: int) -> None:
+    """Post on many connections, so that every process has some."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda _: post(server.connect(), picture, times // CONNECTIONS), range(CONNECTIONS)))
+
+
+def megapixels_12() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(255 - np.asarray(Image.open(SEVEN)).repeat(124, 0).repeat(124, 1)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def memory(workers: int) -> tuple[float, float]:
+    """Give the megabytes after the small pictures, and after each process has read some of 12 megapixels, too."""
+    with serving("--workers", str(workers)) as server:
+        post_from_all(server, DIGIT, REQUESTS)
+        before = pss(server.process.pid)
+        post_from_all(server, megapixels_12(), 2 * CONNECTIONS)
+        return before / 1e6, pss(server.process.pid) / 1e6
+
+
+def main() -> None:
+    times = [start_seconds() for _ in range(STARTS)]
+    print(f"start to first answer, 2 workers: median {np.median(times):.2f} s, slowest {max(times):.2f} s\n")
+    print("| workers | memory | after pictures of 12 megapixels |\n| --- | --: | --: |")
+    for workers in (1, 2, 3):
+        before, after = memory(workers)
+        print(f"| {workers} | {before:.0f} MB | {after:.0f} MB |")
+
+
+if __name__ == "__main__":
+    main()
