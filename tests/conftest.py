@@ -126,10 +126,12 @@ def shipped() -> Path:
     return DEFAULT_MODELS / "mnist" / "2"
 
 
-@pytest.fixture(scope="session", params=["litert", "tensorflow"])
+@pytest.fixture(scope="session", params=["litert", "tensorflow", "framework"])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The real service on the shipped model, once with each runtime."""
-    with serving("--runtime", request.param) as server:
+    """The real service on the shipped model, once with each runtime, and once without its fast path."""
+    with serving(
+        *(["--fast-path", "false"] if request.param == "framework" else ["--runtime", request.param])
+    ) as server:
         yield server
 
 
