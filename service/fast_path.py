@@ -24,7 +24,7 @@ from service.versions import NAME
 
 MAX_BYTES = 16 * 2**10  # of a body
 MAX_PICTURES = 4
-MAX_PIXELS = 2**16  # of a picture; with them the digit is found in 2 to 3 ms, and other requests wait so long
+MAX_PIXELS = 2**14  # of a picture; larger ones take longer than other requests may be kept waiting
 
 # What the views see to, in a request that has these.
 _LEFT = ("HTTP_CONTENT_ENCODING", "HTTP_ORIGIN")
