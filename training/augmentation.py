@@ -13,16 +13,17 @@ SIZE = (0.85, 1.12)
 SHIFT = 1.5  # pixels
 BEND = 1.2  # pixels; of a 5x5 grid of points, after Simard, Steinkraus and Platt 2003
 
-RANGES = np.array(
+# Of all that is drawn for a digit, in this order; the last two are for its pen.
+LOWEST, HIGHEST = np.array(
     [(-TURN, TURN), (-SLANT, SLANT), *[SIZE] * 2, *[(-SHIFT, SHIFT)] * 2, *[(-BEND, BEND)] * 50, *[(0, 1)] * 2]
-)  # of all that is drawn for a digit; the last two are for its pen
+).T
 MIDDLE = (SIDE - 1) / 2
 GRID = np.mgrid[:SIDE, :SIDE][::-1].reshape(2, -1) - MIDDLE
 
 
 def augment(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Turn, slant, size, shift and bend digits uint8 (n, 28, 28), and draw them with other pens."""
-    drawn = rng.uniform(*RANGES.T, (len(images), len(RANGES)))
+    drawn = rng.uniform(LOWEST, HIGHEST, (len(images), len(LOWEST)))
     turn, slant, size, shift, bend, pen = np.split(drawn, [1, 2, 4, 6, 56], axis=1)
     places = _matrices(turn[:, 0], slant[:, 0], size) @ GRID + MIDDLE + shift[:, :, None]
     rows = zip(images, places, bend.astype(np.float32), pen, strict=True)
