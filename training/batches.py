@@ -27,9 +27,8 @@ def augmented_epoch(digits: Digits, size: int, others: int, rng: Generator) -> I
     for images, labels in _shuffled(digits, size, rng):
         if len(labels) < size:
             return  # those left over are others in each epoch
-        varied = np.stack([augment(image, rng) for image in images])
-        strange = outliers.draw(others, digits.images, rng)
-        yield scale(np.concatenate([varied, strange])), np.append(labels, np.full(others, NO_DIGIT, np.uint8))
+        shown = np.concatenate([augment(images, rng), outliers.draw(others, digits.images, rng)])
+        yield scale(shown), np.append(labels, np.full(others, NO_DIGIT, np.uint8))
 
 
 def _shuffled(digits: Digits, size: int, rng: Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:

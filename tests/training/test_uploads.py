@@ -55,11 +55,17 @@ def test_the_command_prints_a_table_and_draws_a_sheet(run_training: Training, tm
 
 def test_augmented_digits_vary_and_stay_digits(mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
-    varied = np.stack([augment(mnist.x_train[0], rng) for _ in range(50)])
+    varied = augment(np.repeat(mnist.x_train[:1], 50, axis=0), rng)
     assert varied.shape == (50, 28, 28)
     assert varied.dtype == np.uint8
     assert len({image.tobytes() for image in varied}) == 50
     assert 0.5 < varied.mean() / mnist.x_train[0].mean() < 2
+
+
+def test_digits_are_varied_the_same_one_by_one_or_together(mnist: Dataset) -> None:
+    one_by_one, together = np.random.default_rng(0), np.random.default_rng(0)
+    varied = [augment(image[None], one_by_one)[0] for image in mnist.x_train[:50]]
+    np.testing.assert_array_equal(varied, augment(mnist.x_train[:50], together))
 
 
 def test_fewer_images_than_are_held_out_is_told(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:
