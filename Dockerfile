@@ -8,12 +8,10 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mnist \
     && install -d -o mnist -g mnist /models
 
 FROM python:3.13-slim AS serving-packages
-COPY deploy/requirements-serving.txt /
+COPY deploy/requirements-serving.txt deploy/requirements-image.txt deploy/leave_out.py /
 RUN pip install --no-cache-dir --prefix /packages --require-hashes -r /requirements-serving.txt
-# Nothing loads LiteRT's compilers and its graphics driver, tests, or types for editors.
-RUN cd /packages/lib/python*/site-packages \
-    && rm -r ai_edge_litert/aot ai_edge_litert/tools ai_edge_litert/vendors ai_edge_litert/libLiteRtWebGpuAccelerator.so \
-    && find . \( -type d -name tests -prune -o -name '*.pyi' \) -exec rm -r {} +
+RUN pip install --no-cache-dir --require-hashes -r /requirements-image.txt \
+    && python /leave_out.py /packages/lib/python*/site-packages
 
 FROM python:3.13-slim AS training-packages
 COPY deploy/requirements-training.txt /

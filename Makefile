@@ -29,6 +29,9 @@ lock:
 	        --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	        --no-header --no-annotate --quiet --output-file deploy/requirements-$$extra.txt; \
 	done
+	build/lock/bin/uv pip compile --group image --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
+	    --output-file deploy/requirements-image.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13")'

@@ -21,6 +21,7 @@ from service.runtimes import LiteRT
 from tests.conftest import ROOT, SEVEN, Server, png, serving
 from tests.service.formats import encode
 from training.data import Dataset
+from training.uploads import make
 
 # Everything a cautious orchestrator takes away.
 LOCKED: Any = {
@@ -117,6 +118,14 @@ def test_pictures_of_all_formats_are_read_as_outside(container: Container, outsi
             assert_alike(container.post(picture, path), outside.post(picture, path))
 
 
+def test_uploads_under_every_condition_are_read_as_outside(
+    container: Container, outside: Server, mnist: Dataset
+) -> None:
+    for upload in make(mnist.train, 5, seed=1):
+        (status, answer), expected = container.post(upload.data), outside.post(upload.data)
+        assert (status, answer.get("digit")) == (expected[0], expected[1].get("digit")), upload.condition
+
+
 def test_pictures_in_each_protocol_are_read_as_outside(container: Container, outside: Server) -> None:
     picture = base64.b64encode(SEVEN.read_bytes()).decode()
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [picture]}
@@ -165,7 +174,7 @@ def get(server: Server, path: str) -> tuple[int, str | None, bytes]:
 
 def test_it_is_small_beyond_its_base(engine: docker.DockerClient, image: str) -> None:
     whole, base = (engine.images.get(name).attrs["Size"] for name in (image, "python:3.13-slim"))
-    assert whole - base < 300e6
+    assert whole - base < 200e6
 
 
 def test_workers_are_as_many_as_the_cores_it_is_given(engine: docker.DockerClient, image: str) -> None:
