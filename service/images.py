@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from service import gray_png
 from service.errors import EmptyImage, ServiceError, TooLarge, UnreadableImage
 
 # Recognised by content. Pillow knows some forty formats more, several of which run other programs.
@@ -35,6 +36,8 @@ def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
     """
     if not data:
         raise EmptyImage("The file is empty.")
+    if (gray := gray_png.decode(data, min(max_pixels, SIDE * SIDE))) is not None:
+        return gray
     with _open(data) as image:
         try:
             _check_limits(image, data, max_pixels, max_frames)
