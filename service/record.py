@@ -3,6 +3,7 @@
 import logging
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
 from time import perf_counter
@@ -41,7 +42,7 @@ class Record:
         self.version: int | None = None
         self.pictures = 0
         self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
-        self._spans: dict[Stage, list[tuple[float, float]]] = {"decode": [], "prepare": [], "predict": []}
+        self._spans: defaultdict[Stage, list[tuple[float, float]]] = defaultdict(list)  # when each began and ended
 
     def reads(self, pictures: int) -> None:
         """Count picture files that are taken."""
@@ -86,7 +87,7 @@ class Record:
         if not succeeded:
             metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(answered - self.arrived)
             return
-        predicting, predicted = (self._spans["predict"] or [(self.started, self.started)])[-1]
+        predicting, predicted = self._spans.get("predict", [(self.started, self.started)])[-1]
         times = (self.arrived, self.started, predicting, predicted, answered)
         for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
             metrics.child(metrics.VERSION_SECONDS, version, part).inc(end - start)
