@@ -30,6 +30,7 @@ ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 LINGER_SECONDS = 2.0  # for a client to take the last answer; for idle ones to send what was on its way at the stop
 YIELD_SECONDS = 0.0001  # of 16 connections made at once, each of two workers took 4 to 12; without this, up to all
+ACCEPT_EVERY = 4  # ready connections, which are all answered before the listener is looked at again
 SWEEP_SECONDS = 1.0
 
 
@@ -100,12 +101,13 @@ class Worker(BaseWorker):  # type: ignore[misc]
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
         wait = max(0.0, self.next_sweep - time.monotonic())
-        for fd, event in self.poller.poll(0 if self.returned else wait):
+        events = self.poller.poll(0 if self.returned else wait)
+        for fd, event in events:
             if connection := self.connections.get(fd):
                 connection.ending |= bool(event & ENDING)
                 self._stir(connection)
             elif fd in self.listeners:
-                self._accept(self.listeners[fd])
+                self._accept_some(self.listeners[fd], len(events))
                 self._let_others_accept(fd)
             elif fd == self.PIPE[0]:
                 os.read(fd, RECEIVE)
@@ -121,8 +123,13 @@ class Worker(BaseWorker):  # type: ignore[misc]
         time.sleep(YIELD_SECONDS)
         self._listen(fd)
 
+    def _accept_some(self, listener: Any, ready: int) -> None:
+        """Accept one connection for each few that are ready: each worker gets its share, and soon enough."""
+        for _ in range(1 + ready // ACCEPT_EVERY):
+            if not self._accept(listener):
+                break
+
     def _accept(self, listener: Any) -> bool:
-        """Accept one connection: of those that come at once, each worker gets its share."""
         try:
             client, address = listener.accept()
         except OSError as error:
