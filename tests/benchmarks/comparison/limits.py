@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-import numpy as np
-
 from tests.benchmarks.comparison.jobs import BATCH, PNG
 from tests.benchmarks.comparison.servers import bare
 
