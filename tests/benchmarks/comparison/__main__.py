@@ -7,8 +7,10 @@ by wrk, and stopped; the tables show medians over the rounds.
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
+from subprocess import CalledProcessError
 
 import click
 
@@ -18,6 +20,7 @@ from tests.benchmarks.comparison.jobs import CONNECTIONS, JOBS, Job, Load, drive
 from tests.benchmarks.comparison.processes import Unavailable, install, running
 
 CORES, WARM_UP = 2, 1
+OURS = CANDIDATES[0].name
 
 
 @dataclass
@@ -51,61 +54,70 @@ def visit(candidate: Candidate, seconds: int, results: Results) -> None:
 
 def show(results: Results) -> None:
     """Print the tables, as Markdown."""
-    print(f"\n| {CONNECTIONS} connections | | answers a second | median | 99th percentile | failed | ours |")
+    print(
+        f"| request | server, {CONNECTIONS} connections | answers a second | median | 99th percentile | failed | ours |"
+    )
     print("| --- | --- | --: | --: | --: | --: | --: |")
     for job in JOBS:
         if job.images == 1:
             show_loads(job, results)
-    print("\n| | memory | start-up |\n| --- | --: | --: |")
+    print("\n| server | memory | start-up |\n| --- | --: | --: |")
     for name, starts in results.starts.items():
         print(f"| {name} | {median(results.memory[name]):.0f} MiB | {median(starts):.2f} s |")
     for name, reason in results.missing.items():
         print(f"| {name} | {reason} | |")
-    print("\n| in two processes | images a second |\n| --- | --: |")
+    print("\n| images a second, two processes | |\n| --- | --: |")
     for name, rates in results.limits.items():
-        print(f"| {name} | {median(rates):,.0f} |")
+        print(f"| {name}, no server | {median(rates):,.0f} |")
     for job in JOBS:
-        for (done, name), loads in results.loads.items():
-            if done == job.name and job.images > 1:
-                print(f"| {name}: {job.name} | {median(load.rate for load in loads) * job.images:,.0f} |")
+        for name, loads in answers(job, results).items():
+            if job.images > 1:
+                print(f"| {job.name}, {name.split(',')[0]} | {median(load.rate for load in loads) * job.images:,.0f} |")
 
 
 def show_loads(job: Job, results: Results) -> None:
-    ours = results.loads.get((job.name, CANDIDATES[0].name))
-    for (done, name), loads in results.loads.items():
-        if done != job.name:
-            continue
-        rate = median(load.rate for load in loads)
-        middle, worst = median(load.median for load in loads), median(load.worst for load in loads)
-        ratio = f"{median(load.rate for load in ours) / rate:.2f}" if ours else ""
-        failed = sum(load.failed for load in loads)
-        print(f"| {job.name} | {name} | {rate:,.0f} | {middle:.1f} ms | {worst:.1f} ms | {failed} | {ratio} |")
+    loads = answers(job, results)
+    rates = {name: median(load.rate for load in each) for name, each in loads.items()}
+    for name, each in loads.items():
+        times = f"{median(load.median for load in each):.1f} ms | {median(load.worst for load in each):.1f} ms"
+        ratio = f"{rates[OURS] / rates[name]:.2f} times" if OURS in rates else ""
+        print(f"| {job.name} | {name} | {rates[name]:,.0f} | {times} | {sum(load.failed for load in each)} | {ratio} |")
+
+
+def answers(job: Job, results: Results) -> dict[str, list[Load]]:
+    return {name: loads for (done, name), loads in results.loads.items() if done == job.name}
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="How often each server is started and asked.")
-@click.option("--seconds", default=3, show_default=True, help="How long it is asked each thing, after a warm-up.")
-@click.option("--only", multiple=True, help="Compare only what has this in its name; may be given more than once.")
+@click.option("--seconds", default=2, show_default=True, help="How long it is asked each thing, after a warm-up.")
+@click.option("--only", multiple=True, help="Measure what has this in its name; may be given more than once.")
 def main(rounds: int, seconds: int, only: tuple[str, ...]) -> None:
-    """Compare the service with what could be used instead."""
+    """Compare the service with what could be used instead; all figures are medians over the rounds."""
     if not shutil.which("wrk"):
         raise click.ClickException("wrk is needed: apt-get install wrk.")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     results = Results()
-    wanted = [each for each in CANDIDATES if not only or any(word.lower() in each.name.lower() for word in only)]
-    for place in range(rounds):
-        for candidate in wanted:
-            if candidate.name in results.missing:
-                continue
-            click.echo(f"round {place + 1} of {rounds}: {candidate.name}", err=True)
-            try:
-                install(candidate)
-                visit(candidate, seconds, results)
-            except Unavailable as error:
-                results.missing[candidate.name] = str(error)
+    chosen = [each for each in CANDIDATES if not only or any(word.lower() in each.name.lower() for word in only)]
+    for candidate in chosen:
+        attempt(install, candidate, results)
+    for _ in range(rounds):
+        for candidate in chosen:
+            attempt(lambda candidate: visit(candidate, seconds, results), candidate, results)
         for name in () if only else limits.LIMITS:
             results.limits[name].append(limits.measure(name, seconds))
     show(results)
+
+
+def attempt(step: Callable[[Candidate], None], candidate: Candidate, results: Results) -> None:
+    """Take a step with a candidate, unless one has failed; whatever fails, the others go on."""
+    if candidate.name in results.missing:
+        return
+    click.echo(candidate.name, err=True)
+    try:
+        step(candidate)
+    except (Unavailable, CalledProcessError) as error:
+        results.missing[candidate.name] = str(error).replace("|", "/")[:200]
 
 
 if __name__ == "__main__":

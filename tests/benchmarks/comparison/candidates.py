@@ -15,7 +15,7 @@ COMMON = tuple(f"{name}=={version(name)}" for name in ("ai-edge-litert", "pillow
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server. In its command and its environment, {port} stands for the port it is to listen on."""
+    """A server. In its command and environment, {port} is where it is to listen; {grpc} and {metrics} are free, too."""
 
     name: str
     command: tuple[str, ...]  # what its Python is given
@@ -26,7 +26,7 @@ class Candidate:
     @property
     def folder(self) -> Path:
         """Where its environment is, if it has one of its own."""
-        return ROOT / "build" / "bench" / self.name.split()[0].lower()
+        return ROOT / "build" / "bench" / self.name.split(",")[0].lower()
 
     @property
     def python(self) -> str:
@@ -49,6 +49,20 @@ OURS = {
     "form of 100 files": "/predict/batch",
 }
 
+
+def mlserver(name: str, workers: int) -> Candidate:
+    """MLServer, which answers in the server's own process where it has no workers."""
+    return Candidate(
+        name,
+        ("-m", "mlserver.cli.main", "start", SERVERS.replace(".", "/") + "/mlserver"),
+        {"v2 JSON": "/v2/models/mnist/infer"},
+        (*COMMON, "mlserver==1.7.*", "uvloop==0.21.*"),  # its workers don't start with newer ones
+        {"MLSERVER_HTTP_PORT": "{port}", "MLSERVER_GRPC_PORT": "{grpc}", "MLSERVER_METRICS_PORT": "{metrics}",
+         "MLSERVER_PARALLEL_WORKERS": str(workers), "MLSERVER_DEBUG": "false", "MLSERVER_METRICS_ENDPOINT": "",
+         "MLSERVER_METRICS_DIR": "build/bench/metrics", "MLSERVER_ENVIRONMENTS_DIR": "build/bench/environments"},
+    )  # fmt: skip
+
+
 CANDIDATES = [
     ours("mnist-service", 2, "PNG", "form", "v1 JSON", "v2 JSON"),
     Candidate(
@@ -59,6 +73,26 @@ CANDIDATES = [
         (*COMMON, "fastapi==0.165.*", "uvicorn[standard]==0.54.*", "python-multipart==0.0.34", "orjson==3.13.*"),
     ),
     Candidate(
+        "BentoML",
+        ("-m", "bentoml", "serve", f"{SERVERS}.bentoml_service:Mnist", "--host", "127.0.0.1", "--port", "{port}"),
+        {"form": "/predict"},
+        (*COMMON, "bentoml==1.4.*", "uvloop==0.23.*", "httptools==0.9.*"),
+    ),
+    Candidate(
+        "LitServe",
+        ("-m", f"{SERVERS}.litserve_server", "{port}"),
+        {"form": "/predict"},
+        (*COMMON, "litserve==0.2.*", "uvloop==0.23.*", "httptools==0.9.*", "python-multipart==0.0.34"),
+    ),
+    mlserver("MLServer", workers=0),
+    mlserver("MLServer, 2 workers", workers=2),
+    Candidate(
+        "Triton",
+        ("-m", f"{SERVERS}.triton_server", "{port}"),
+        {"v2 JSON": "/v2/models/mnist/infer"},
+        (*COMMON, "nvidia-pytriton==0.7.*"),
+    ),
+    Candidate(
         "hello world",
         ("-m", "gunicorn", "--config", "python:service.gunicorn_conf", f"{SERVERS}.hello:app"),
         {"hello world": "/"},
@@ -66,5 +100,5 @@ CANDIDATES = [
     ),
     ours("mnist-service, 1 worker", 1, "PNG"),
     ours("mnist-service, 3 workers", 3, "PNG"),
-    ours("mnist-service, more", 2, *list(OURS)[4:]),
+    ours("mnist-service, after these", 2, *list(OURS)[4:]),
 ]  # fmt: skip

@@ -47,9 +47,10 @@ class Running:
     """A candidate's processes."""
 
     def __init__(self, candidate: Candidate) -> None:
-        self.port = free_port()
-        environment = {name: value.format(port=self.port) for name, value in candidate.environment.items()}
-        command = [candidate.python, *(word.format(port=self.port) for word in candidate.command)]
+        ports = {name: free_port() for name in ("port", "grpc", "metrics")}
+        self.port = ports["port"]
+        environment = {name: value.format(**ports) for name, value in candidate.environment.items()}
+        command = [candidate.python, *(word.format(**ports) for word in candidate.command)]
         self.log = ROOT / "build" / "bench" / f"{candidate.name}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._begin = time.perf_counter()

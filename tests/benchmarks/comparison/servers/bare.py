@@ -30,13 +30,18 @@ class Model:
         result: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return result
 
-    def read(self, file: bytes) -> dict[str, Any]:
-        """Answer for a picture file of 28x28 as the service answers at /predict."""
-        (probabilities,) = self.probabilities(decode(file)).tolist()
+    def answer(self, pixels: NDArray[np.float32]) -> dict[str, Any]:
+        """Answer for float32 (1, 784) as the service answers at /predict."""
+        (probabilities,) = self.probabilities(pixels).tolist()
         confidence = max(probabilities)
         return {"digit": probabilities.index(confidence), "confidence": confidence, "probabilities": probabilities}
 
 
 def decode(file: bytes) -> NDArray[np.float32]:
     """Make float32 (1, 784) in [0, 1] of a picture file of 28x28."""
-    return (np.asarray(Image.open(io.BytesIO(file)), np.float32) / np.float32(255)).reshape(1, 784)
+    return scale(Image.open(io.BytesIO(file)))
+
+
+def scale(picture: Image.Image) -> NDArray[np.float32]:
+    """Make float32 (1, 784) in [0, 1] of a gray picture of 28x28."""
+    return (np.asarray(picture, np.float32) / np.float32(255)).reshape(1, 784)

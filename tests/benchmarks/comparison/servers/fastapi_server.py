@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 from fastapi import FastAPI, Request, Response, UploadFile
 
-from tests.benchmarks.comparison.servers.bare import Model
+from tests.benchmarks.comparison.servers.bare import Model, decode
 
 app = FastAPI()
 model = Model()
@@ -19,12 +19,12 @@ def json(content: Any) -> Response:
 
 @app.post("/raw")
 async def raw(request: Request) -> Response:
-    return json(model.read(await request.body()))
+    return json(model.answer(decode(await request.body())))
 
 
 @app.post("/multipart")
 async def multipart(image: UploadFile) -> Response:
-    return json(model.read(await image.read()))
+    return json(model.answer(decode(await image.read())))
 
 
 @app.post("/v1")
