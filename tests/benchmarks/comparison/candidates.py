@@ -75,7 +75,7 @@ CANDIDATES = [
     Candidate(
         "BentoML",
         ("-m", "bentoml", "serve", f"{SERVERS}.bentoml_service:Mnist", "--host", "127.0.0.1", "--port", "{port}"),
-        {"form": "/predict"},
+        {"PNG": "/raw", "form": "/multipart"},
         (*COMMON, "bentoml==1.4.*", "uvloop==0.23.*", "httptools==0.9.*"),
     ),
     Candidate(

@@ -82,6 +82,7 @@ class Running:
         return sum(map(proportional_set_size, family(self._process.pid)))
 
     def stop(self) -> None:
+        """Let it end by itself, and then end what is left: some leave processes behind."""
         processes = family(self._process.pid)
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -89,6 +90,8 @@ class Running:
         for process in processes:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
@@ -115,6 +118,9 @@ def family(process: int) -> list[int]:
 
 
 def proportional_set_size(process: int) -> float:
-    """Give the MiB of a process, each page shared by as many as have it."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    """Give the MiB of a process, each page divided by how many have it; one that has just ended has none."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

@@ -1,11 +1,11 @@
-"""BentoML with two workers, an async method and nothing that is written for each request."""
+"""BentoML with two workers, async methods, which spare it a thread, and nothing written for each request."""
 
+from pathlib import Path
 from typing import Any
 
 import bentoml
-from PIL import Image
 
-from tests.benchmarks.comparison.servers.bare import Model, scale
+from tests.benchmarks.comparison.servers.bare import Model, decode
 
 
 @bentoml.service(workers=2, logging={"access": {"enabled": False}}, metrics={"enabled": False})
@@ -14,5 +14,9 @@ class Mnist:
         self.model = Model()
 
     @bentoml.api
-    async def predict(self, image: Image.Image) -> dict[str, Any]:
-        return self.model.answer(scale(image))
+    async def multipart(self, image: Path) -> dict[str, Any]:
+        return self.model.answer(decode(image.read_bytes()))
+
+    @bentoml.api
+    async def raw(self, image: Path, /) -> dict[str, Any]:
+        return self.model.answer(decode(image.read_bytes()))
