@@ -66,13 +66,14 @@ def show(results: Results) -> None:
         print(f"| {name} | {median(results.memory[name]):.0f} MiB | {median(starts):.2f} s |")
     for name, reason in results.missing.items():
         print(f"| {name} | {reason} | |")
-    print("\n| images a second, two processes | |\n| --- | --: |")
-    for name, rates in results.limits.items():
-        print(f"| {name}, no server | {median(rates):,.0f} |")
+    rates = {f"{name}, no server": median(rates) for name, rates in results.limits.items()}
     for job in JOBS:
-        for name, loads in answers(job, results).items():
-            if job.images > 1:
-                print(f"| {job.name}, {name.split(',')[0]} | {median(load.rate for load in loads) * job.images:,.0f} |")
+        if job.images > 1:
+            for loads in answers(job, results).values():
+                rates[job.name] = median(load.rate for load in loads) * job.images
+    print("\n| images a second | |\n| --- | --: |")
+    for name, rate in rates.items():
+        print(f"| {name} | {rate:,.0f} |")
 
 
 def show_loads(job: Job, results: Results) -> None:

@@ -98,7 +98,7 @@ CANDIDATES = [
         {"hello world": "/"},
         environment={"MNIST_PORT": "{port}", "MNIST_WORKERS": "2"},
     ),
-    ours("mnist-service, 1 worker", 1, "PNG"),
-    ours("mnist-service, 3 workers", 3, "PNG"),
+    ours("mnist-service, 1 worker", 1, "PNG", "v1 JSON"),
+    ours("mnist-service, 3 workers", 3, "PNG", "v1 JSON"),
     ours("mnist-service, after these", 2, *list(OURS)[4:]),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.conftest import SEVEN, multipart
 
-CONNECTIONS = 16
+CONNECTIONS, MANY, FEW = 16, 256, 8
 BATCH, FILES = 1000, 100
 SCRIPT = Path(__file__).parent / "post.lua"
 
@@ -67,7 +67,7 @@ def v2() -> bytes:
 
 def batch(kind: str, dtype: type[np.generic], scale: int) -> Job:
     pixels = (PIXELS / scale).astype(dtype).repeat(BATCH, 0).tobytes()
-    return Job(f"v2, {BATCH:,} of {kind}", *tensor(kind, pixels, BATCH), BATCH, expected=b'"FP32"')
+    return Job(f"v2, {BATCH:,} of {kind}", *tensor(kind, pixels, BATCH), BATCH, FEW, expected=b'"FP32"')
 
 
 JOBS = [
@@ -76,10 +76,10 @@ JOBS = [
     Job("v1 JSON", json.dumps({"instances": SCALED}).encode(), JSON),
     Job("v2 JSON", v2(), JSON),
     Job("hello world", PNG, {"Content-Type": "image/png"}, expected=b"Hello, world"),
-    Job("PNG, 256 connections", PNG, {"Content-Type": "image/png"}, connections=256),
+    Job(f"PNG, {MANY} connections", PNG, {"Content-Type": "image/png"}, connections=MANY),
     batch("UINT8", np.uint8, 1),
     batch("FP32", np.float32, 255),
-    Job(f"form of {FILES} files", *multipart(*[(f"{place}.png", PNG) for place in range(FILES)]), FILES),
+    Job(f"form of {FILES} files", *multipart(*[(f"{place}.png", PNG) for place in range(FILES)]), FILES, FEW),
 ]
 
 
