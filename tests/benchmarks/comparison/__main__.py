@@ -54,16 +54,14 @@ def visit(candidate: Candidate, seconds: int, results: Results) -> None:
 
 def show(results: Results) -> None:
     """Print the tables, as Markdown."""
-    print(
-        f"| request | server, {CONNECTIONS} connections | answers a second | median | 99th percentile | failed | ours |"
-    )
+    print(f"| {CONNECTIONS} connections | server | answers a second | median | 99th percentile | failed | ours |")
     print("| --- | --- | --: | --: | --: | --: | --: |")
     for job in JOBS:
         if job.images == 1:
             show_loads(job, results)
     print("\n| server | memory | start-up |\n| --- | --: | --: |")
-    for name, starts in results.starts.items():
-        print(f"| {name} | {median(results.memory[name]):.0f} MiB | {median(starts):.2f} s |")
+    for name, memory in results.memory.items():
+        print(f"| {name} | {median(memory):.0f} MiB | {median(results.starts[name]):.2f} s |")
     for name, reason in results.missing.items():
         print(f"| {name} | {reason} | |")
     rates = {f"{name}, no server": median(rates) for name, rates in results.limits.items()}
@@ -77,11 +75,12 @@ def show(results: Results) -> None:
 
 
 def show_loads(job: Job, results: Results) -> None:
+    """Print a row for each server that does a job; the last column is how many times as many answers ours gives."""
     loads = answers(job, results)
     rates = {name: median(load.rate for load in each) for name, each in loads.items()}
     for name, each in loads.items():
-        times = f"{median(load.median for load in each):.1f} ms | {median(load.worst for load in each):.1f} ms"
-        ratio = f"{rates[OURS] / rates[name]:.2f} times" if OURS in rates else ""
+        times = f"{median(load.median for load in each):.1f} ms | {median(load.p99 for load in each):.1f} ms"
+        ratio = f"{rates[OURS] / rates[name]:.2f}" if OURS in rates else ""
         print(f"| {job.name} | {name} | {rates[name]:,.0f} | {times} | {sum(load.failed for load in each)} | {ratio} |")
 
 

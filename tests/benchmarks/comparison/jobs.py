@@ -6,9 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.conftest import SEVEN, multipart
@@ -22,7 +24,7 @@ CONFIDENCE = b"0.99998"  # that it is a seven, by the version that ships
 PNG = SEVEN.read_bytes()
 PIXELS = np.asarray(Image.open(SEVEN)).reshape(1, 784)
 SCALED = (PIXELS / 255).tolist()
-JSON = {"Content-Type": "application/json"}
+JSON, IMAGE = {"Content-Type": "application/json"}, {"Content-Type": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -42,43 +44,33 @@ class Load(msgspec.Struct, frozen=True):
 
     rate: float
     median: float
-    worst: float
+    p99: float
     failed: int
 
 
-def tensor(kind: str, pixels: bytes, images: int) -> tuple[bytes, dict[str, str]]:
-    """Make a request of the Open Inference Protocol with raw tensors, both ways."""
-    input_ = {
-        "name": "image",
-        "shape": [images, 784],
-        "datatype": kind,
-        "parameters": {"binary_data_size": len(pixels)},
-    }
-    head = json.dumps({"inputs": [input_], "parameters": {"binary_data_output": True}}).encode()
-    kind = "application/octet-stream"
-    return head + pixels, {"Content-Type": kind, "Inference-Header-Content-Length": str(len(head))}
+def infer(datatype: str, images: int = 1, **content: Any) -> dict[str, Any]:
+    """Make a request of the Open Inference Protocol."""
+    return {"inputs": [{"name": "image", "shape": [images, 784], "datatype": datatype, **content}]}
 
 
-def v2() -> bytes:
-    return json.dumps(
-        {"inputs": [{"name": "image", "shape": [1, 784], "datatype": "FP32", "data": SCALED[0]}]}
-    ).encode()
-
-
-def batch(kind: str, dtype: type[np.generic], scale: int) -> Job:
-    pixels = (PIXELS / scale).astype(dtype).repeat(BATCH, 0).tobytes()
-    return Job(f"v2, {BATCH:,} of {kind}", *tensor(kind, pixels, BATCH), BATCH, FEW, expected=b'"FP32"')
+def batch(datatype: str, pixels: NDArray[Any]) -> Job:
+    """Send many pictures as raw tensors, by Triton's extension of the protocol, and get their answers so."""
+    tensor = pixels.repeat(BATCH, 0).tobytes()
+    request = infer(datatype, BATCH, parameters={"binary_data_size": len(tensor)})
+    head = json.dumps(request | {"parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
+    return Job(f"v2, {BATCH:,} of {datatype}", head + tensor, headers, BATCH, FEW, expected=b'"FP32"')
 
 
 JOBS = [
-    Job("PNG", PNG, {"Content-Type": "image/png"}),
+    Job("PNG", PNG, IMAGE),
     Job("form", *multipart(("seven.png", PNG))),
     Job("v1 JSON", json.dumps({"instances": SCALED}).encode(), JSON),
-    Job("v2 JSON", v2(), JSON),
-    Job("hello world", PNG, {"Content-Type": "image/png"}, expected=b"Hello, world"),
-    Job(f"PNG, {MANY} connections", PNG, {"Content-Type": "image/png"}, connections=MANY),
-    batch("UINT8", np.uint8, 1),
-    batch("FP32", np.float32, 255),
+    Job("v2 JSON", json.dumps(infer("FP32", data=SCALED[0])).encode(), JSON),
+    Job("hello world", PNG, IMAGE, expected=b"Hello, world"),
+    Job(f"PNG, {MANY} connections", PNG, IMAGE, connections=MANY),
+    batch("UINT8", PIXELS),
+    batch("FP32", np.array(SCALED, np.float32)),
     Job(f"form of {FILES} files", *multipart(*[(f"{place}.png", PNG) for place in range(FILES)]), FILES, FEW),
 ]
 
