@@ -1,4 +1,4 @@
-"""The service beside what could be used instead, on the same two cores: python -m tests.benchmarks.comparison.
+"""The service beside what could be used instead, on the same two cores: python -m tests.benchmarks.comparison
 
 Each server has an environment of its own in build/bench, set up at the first run. In every round each is started, asked
 by wrk, and stopped; the tables show medians over the rounds.

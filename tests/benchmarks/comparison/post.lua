@@ -10,8 +10,8 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  io.stderr:write(string.format('{"rate": %f, "median": %f, "worst": %f, "p99": %f, "failed": %d}',
+  io.stderr:write(string.format('{"rate": %f, "median": %f, "p99": %f, "failed": %d}',
     (summary.requests - errors.status) / summary.duration * 1e6,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency:percentile(99) / 1000,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     errors.connect + errors.read + errors.write + errors.timeout + errors.status))
 end
