@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: serve test train image lock clean
+.PHONY: serve test train bench image lock clean
 
 serve: $(VENV)/.serving
 	$(RUN) -m service
@@ -16,6 +16,10 @@ test: $(VENV)/.test
 
 train: $(VENV)/.training
 	$(RUN) -m training
+
+# The service beside what could be used instead; needs wrk.
+bench: $(VENV)/.test
+	$(RUN) -m tests.benchmarks.comparison
 
 image:
 	docker build -t mnist-service .

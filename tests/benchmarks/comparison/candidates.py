@@ -1,0 +1,104 @@
+"""The servers that are compared: what is installed for each, how it is started, and where it takes what."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+SERVERS = "tests.benchmarks.comparison.servers"
+
+# The same decode and the same LiteRT for all.
+COMMON = tuple(f"{name}=={version(name)}" for name in ("ai-edge-litert", "pillow"))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A server. In its command and environment, {port} is where it is to listen; {grpc} and {metrics} are free, too."""
+
+    name: str
+    command: tuple[str, ...]  # what its Python is given
+    paths: Mapping[str, str]  # where it takes a job, by the job's name
+    requirements: tuple[str, ...] = ()  # none: it runs in the service's own environment
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where its environment is, if it has one of its own."""
+        return ROOT / "build" / "bench" / self.name.split(",")[0].lower()
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "bin" / "python") if self.requirements else sys.executable
+
+
+def ours(name: str, workers: int, *jobs: str) -> Candidate:
+    command = ("-m", "service", "--port", "{port}", "--workers", str(workers))
+    return Candidate(name, command, {job: path for job, path in OURS.items() if job in jobs})
+
+
+OURS = {
+    "PNG": "/predict",
+    "form": "/predict",
+    "v1 JSON": "/v1/models/mnist:predict",
+    "v2 JSON": "/v2/models/mnist/infer",
+    "PNG, 256 connections": "/predict",
+    "v2, 1,000 of UINT8": "/v2/models/mnist/infer",
+    "v2, 1,000 of FP32": "/v2/models/mnist/infer",
+    "form of 100 files": "/predict/batch",
+}
+
+
+def mlserver(name: str, workers: int) -> Candidate:
+    """MLServer, which answers in the server's own process where it has no workers."""
+    return Candidate(
+        name,
+        ("-m", "mlserver.cli.main", "start", SERVERS.replace(".", "/") + "/mlserver"),
+        {"v2 JSON": "/v2/models/mnist/infer"},
+        (*COMMON, "mlserver==1.7.*", "uvloop==0.21.*"),  # its workers don't start with newer ones
+        {"MLSERVER_HTTP_PORT": "{port}", "MLSERVER_GRPC_PORT": "{grpc}", "MLSERVER_METRICS_PORT": "{metrics}",
+         "MLSERVER_PARALLEL_WORKERS": str(workers), "MLSERVER_DEBUG": "false", "MLSERVER_METRICS_ENDPOINT": "",
+         "MLSERVER_METRICS_DIR": "build/bench/metrics", "MLSERVER_ENVIRONMENTS_DIR": "build/bench/environments"},
+    )  # fmt: skip
+
+
+CANDIDATES = [
+    ours("mnist-service", 2, "PNG", "form", "v1 JSON", "v2 JSON"),
+    Candidate(
+        "FastAPI",
+        ("-m", "uvicorn", f"{SERVERS}.fastapi_server:app", "--port", "{port}", "--workers", "2", "--loop", "uvloop",
+         "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+        {"PNG": "/raw", "form": "/multipart", "v1 JSON": "/v1"},
+        (*COMMON, "fastapi==0.165.*", "uvicorn[standard]==0.54.*", "python-multipart==0.0.34", "orjson==3.13.*"),
+    ),
+    Candidate(
+        "BentoML",
+        ("-m", "bentoml", "serve", f"{SERVERS}.bentoml_service:Mnist", "--host", "127.0.0.1", "--port", "{port}"),
+        {"PNG": "/raw", "form": "/multipart"},
+        (*COMMON, "bentoml==1.4.*", "uvloop==0.23.*", "httptools==0.9.*"),
+    ),
+    Candidate(
+        "LitServe",
+        ("-m", f"{SERVERS}.litserve_server", "{port}"),
+        {"form": "/predict"},
+        (*COMMON, "litserve==0.2.*", "uvloop==0.23.*", "httptools==0.9.*", "python-multipart==0.0.34"),
+    ),
+    mlserver("MLServer", workers=0),
+    mlserver("MLServer, 2 workers", workers=2),
+    Candidate(
+        "Triton",
+        ("-m", f"{SERVERS}.triton_server", "{port}"),
+        {"v2 JSON": "/v2/models/mnist/infer"},
+        (*COMMON, "nvidia-pytriton==0.7.*"),
+    ),
+    Candidate(
+        "hello world",
+        ("-m", "gunicorn", "--config", "python:service.gunicorn_conf", f"{SERVERS}.hello:app"),
+        {"hello world": "/"},
+        environment={"MNIST_PORT": "{port}", "MNIST_WORKERS": "2"},
+    ),
+    ours("mnist-service, 1 worker", 1, "PNG", "v1 JSON"),
+    ours("mnist-service, 3 workers", 3, "PNG", "v1 JSON"),
+    ours("mnist-service, after these", 2, *list(OURS)[4:]),
+]  # fmt: skip

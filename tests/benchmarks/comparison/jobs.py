@@ -1,0 +1,106 @@
+"""What is asked of the servers, over and over: the first test image of MNIST, in every form it is sent in."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.conftest import SEVEN, multipart
+
+CONNECTIONS, MANY, FEW = 16, 256, 8
+BATCH, FILES = 1000, 100
+SCRIPT = Path(__file__).parent / "post.lua"
+
+CONFIDENCE = b"0.99998"  # that it is a seven, by the version that ships
+
+PNG = SEVEN.read_bytes()
+PIXELS = np.asarray(Image.open(SEVEN)).reshape(1, 784)
+SCALED = (PIXELS / 255).tolist()
+JSON, IMAGE = {"Content-Type": "application/json"}, {"Content-Type": "image/png"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that is posted from some connections, and what its answer has in it."""
+
+    name: str
+    body: bytes
+    headers: dict[str, str]
+    images: int = 1
+    connections: int = CONNECTIONS
+    expected: bytes = CONFIDENCE
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What came of a job: answers a second, median and 99th percentile of milliseconds, requests that failed."""
+
+    rate: float
+    median: float
+    p99: float
+    failed: int
+
+
+def infer(datatype: str, images: int = 1, **content: Any) -> dict[str, Any]:
+    """Make a request of the Open Inference Protocol."""
+    return {"inputs": [{"name": "image", "shape": [images, 784], "datatype": datatype, **content}]}
+
+
+def batch(datatype: str, pixels: NDArray[Any]) -> Job:
+    """Send many pictures as raw tensors, by Triton's extension of the protocol, and get their answers so."""
+    tensor = pixels.repeat(BATCH, 0).tobytes()
+    request = infer(datatype, BATCH, parameters={"binary_data_size": len(tensor)})
+    head = json.dumps(request | {"parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
+    return Job(f"v2, {BATCH:,} of {datatype}", head + tensor, headers, BATCH, FEW, expected=b'"FP32"')
+
+
+JOBS = [
+    Job("PNG", PNG, IMAGE),
+    Job("form", *multipart(("seven.png", PNG))),
+    Job("v1 JSON", json.dumps({"instances": SCALED}).encode(), JSON),
+    Job("v2 JSON", json.dumps(infer("FP32", data=SCALED[0])).encode(), JSON),
+    Job("hello world", PNG, IMAGE, expected=b"Hello, world"),
+    Job(f"PNG, {MANY} connections", PNG, IMAGE, connections=MANY),
+    batch("UINT8", PIXELS),
+    batch("FP32", np.array(SCALED, np.float32)),
+    Job(f"form of {FILES} files", *multipart(*[(f"{place}.png", PNG) for place in range(FILES)]), FILES, FEW),
+]
+
+
+def check(job: Job, port: int, path: str) -> None:
+    """Ask once.
+
+    Raises:
+        OSError: there is no connection, or no answer.
+        ValueError: the answer is not that it is a seven.
+
+    """
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", path, job.body, job.headers)
+        response = connection.getresponse()
+        answer = response.read()
+    finally:
+        connection.close()
+    if response.status != 200 or job.expected not in answer:
+        raise ValueError(f"{path} answers {response.status}: {answer[:200]!r}")
+
+
+def drive(job: Job, port: int, path: str, seconds: int) -> Load:
+    """Let wrk do a job for a while."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(job.body)
+        body.flush()
+        headers = [text for header in job.headers.items() for text in header]
+        options = ["-t1", f"-c{job.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
+        command = ["wrk", *options, f"http://127.0.0.1:{port}{path}", "--", body.name, *headers]
+        done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return msgspec.json.decode(done.stderr, type=Load)

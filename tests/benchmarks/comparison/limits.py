@@ -1,0 +1,49 @@
+"""What the machine allows, in images a second, whatever the server."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.benchmarks.comparison.jobs import BATCH, PNG
+from tests.benchmarks.comparison.servers import bare
+
+PROCESSES = 2
+
+
+def rate(prepare: Callable[[], Callable[[], object]], images: int, seconds: float) -> float:
+    """Give the images a second of a call that takes so many, made over and over."""
+    call, calls = prepare(), 0
+    call()
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        call()
+        calls += 1
+    return calls * images / (time.perf_counter() - begin)
+
+
+def decode() -> Callable[[], object]:
+    return lambda: bare.decode(PNG)
+
+
+def predict() -> Callable[[], object]:
+    model, pixels = bare.Model(), bare.decode(PNG)
+    return lambda: model.probabilities(pixels)
+
+
+def predict_batch() -> Callable[[], object]:
+    model, pixels = bare.Model(BATCH), bare.decode(PNG).repeat(BATCH, 0)
+    return lambda: model.probabilities(pixels)
+
+
+LIMITS = {
+    "Pillow's decode": (decode, 1),
+    "LiteRT, 1 image a call": (predict, 1),
+    f"LiteRT, {BATCH:,} images a call": (predict_batch, BATCH),
+}
+
+
+def measure(name: str, seconds: float) -> float:
+    """Give the images a second of all processes, side by side."""
+    prepare, images = LIMITS[name]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        return sum(pool.map(rate, [prepare] * PROCESSES, [images] * PROCESSES, [seconds] * PROCESSES))

@@ -1,0 +1,126 @@
+"""The servers' processes: their environments, start, memory and end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+
+from tests.benchmarks.comparison.candidates import ROOT, Candidate
+from tests.benchmarks.comparison.jobs import Job, check
+from tests.conftest import clean_environment
+
+START_SECONDS, STOP_SECONDS = 60.0, 10.0
+
+
+class Unavailable(Exception):
+    """A candidate can't be installed, started or asked; the text says why in a line."""
+
+
+def install(candidate: Candidate) -> None:
+    """Make a candidate's environment, unless it is there already with the same requirements.
+
+    Raises:
+        Unavailable: it can't be made.
+
+    """
+    done, requirements = candidate.folder / "installed.txt", "\n".join(candidate.requirements)
+    if not requirements or (done.exists() and done.read_text() == requirements):
+        return
+    commands = [
+        ["-m", "venv", "--clear", str(candidate.folder)],
+        ["-m", "pip", "install", "--quiet", *candidate.requirements],
+    ]
+    for interpreter, command in zip((sys.executable, candidate.python), commands, strict=True):
+        run = subprocess.run([interpreter, *command], capture_output=True, text=True)
+        if run.returncode:
+            raise Unavailable(f"can't be installed: {(run.stderr.strip().splitlines() or [''])[-1]}")
+    done.write_text(requirements)
+
+
+class Running:
+    """A candidate's processes."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        ports = {name: free_port() for name in ("port", "grpc", "metrics")}
+        self.port = ports["port"]
+        environment = {name: value.format(**ports) for name, value in candidate.environment.items()}
+        command = [candidate.python, *(word.format(**ports) for word in candidate.command)]
+        self.log = ROOT / "build" / "bench" / f"{candidate.name}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._begin = time.perf_counter()
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=clean_environment() | environment, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self, job: Job, path: str) -> float:
+        """Give the seconds from the start to the first answer.
+
+        Raises:
+            Unavailable: there is none.
+
+        """
+        while (seconds := time.perf_counter() - self._begin) < START_SECONDS and self._process.poll() is None:
+            try:
+                check(job, self.port, path)
+                return time.perf_counter() - self._begin
+            except (OSError, HTTPException, ValueError) as error:
+                reason = str(error)
+            time.sleep(0.005)
+        last = (self.log.read_text(errors="replace").strip().splitlines() or [reason])[-1]
+        raise Unavailable(f"no answer after {seconds:.0f} s: {last}")
+
+    def memory(self) -> float:
+        """Give the proportional set size of all its processes in MiB."""
+        return sum(map(proportional_set_size, family(self._process.pid)))
+
+    def stop(self) -> None:
+        """Let it end by itself, and then end what is left: some leave processes behind."""
+        processes = family(self._process.pid)
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@contextmanager
+def running(candidate: Candidate) -> Iterator[Running]:
+    server = Running(candidate)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def family(process: int) -> list[int]:
+    """List a process, its children and theirs."""
+    children = " ".join(file.read_text() for file in Path(f"/proc/{process}/task").glob("*/children"))
+    return [process, *(member for child in children.split() for member in family(int(child)))]
+
+
+def proportional_set_size(process: int) -> float:
+    """Give the MiB of a process, each page divided by how many have it; one that has just ended has none."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

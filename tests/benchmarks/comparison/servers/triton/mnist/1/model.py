@@ -1,0 +1,18 @@
+"""Triton's model, for its Python backend: FP32 (1, 784) in, FP32 (1, 10) out."""
+
+from typing import Any
+
+import triton_python_backend_utils as triton
+
+from tests.benchmarks.comparison.servers.bare import Model
+
+
+class TritonPythonModel:
+    def initialize(self, _: dict[str, str]) -> None:
+        self.model = Model()
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        return [self.answer(triton.get_input_tensor_by_name(request, "image").as_numpy()) for request in requests]
+
+    def answer(self, pixels: Any) -> Any:
+        return triton.InferenceResponse([triton.Tensor("probabilities", self.model.probabilities(pixels))])

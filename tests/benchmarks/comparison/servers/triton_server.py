@@ -1,0 +1,22 @@
+"""Triton and its Python backend, of the wheel nvidia-pytriton: python -m ...servers.triton_server PORT."""
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+MODELS = Path(__file__).parent / "triton"
+TRITON = Path(sysconfig.get_path("platlib")) / "pytriton" / "tritonserver"
+
+if __name__ == "__main__":
+    # The stub, in which models run, is made for each Python. It looks for Python's library, and for python on the path.
+    stub = TRITON / "python_backend_stubs" / sysconfig.get_python_version() / "triton_python_backend_stub"
+    shutil.copy2(stub, TRITON / "backends" / "python")
+    os.environ["LD_LIBRARY_PATH"] = sysconfig.get_config_var("LIBDIR")
+    os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), sysconfig.get_path("platlib")])
+    server = str(TRITON / "bin" / "tritonserver")
+    options = ["--allow-grpc=false", "--allow-metrics=false", "--http-address=127.0.0.1", f"--http-port={sys.argv[1]}"]
+    folders = [f"--model-repository={MODELS}", f"--backend-directory={TRITON / 'backends'}"]
+    os.execv(server, [server, *options, *folders])  # noqa: S606
