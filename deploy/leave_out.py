@@ -10,6 +10,7 @@ UNUSED = (
     "ai_edge_litert/aot",
     "ai_edge_litert/tools",
     "ai_edge_litert/vendors",
+    "ai_edge_litert/libLiteRt.so",  # another interface than the interpreter
     "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
     "PIL/_avif.*",
     "PIL/_imagingcms.*",
