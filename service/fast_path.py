@@ -1,19 +1,24 @@
-"""Around the framework: small requests of the most frequent kinds, answered by what their views call, in half the time.
+"""Around the framework: small requests of the most frequent kinds, those of a moment with one call of the model.
 
-Whatever is rare, large or wrong is left to the application. So all refusals come from there, and the time that an
-answer takes here is bounded: the worker's loop gives it itself.
+Whatever is rare, large or wrong is left to the application, whose views call the same functions. So all refusals come
+from there, and the time that an answer takes here is bounded: the worker's loop gives it itself.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import flask
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from service import keys
+from service import keys, metrics, record
 from service.errors import MalformedRequest
 from service.headers import SECURITY
+from service.models import Model
 from service.parser import Request
 from service.predictor import Predictor
 from service.record import Record
@@ -28,11 +33,21 @@ MAX_PIXELS = 2**14  # of a picture; larger ones take longer than other requests 
 
 # What the views see to, in a request that has these.
 _LEFT = ("HTTP_CONTENT_ENCODING", "HTTP_ORIGIN")
-
 _FORM = re.compile(r"multipart/form-data; ?boundary=(?P<boundary>[\w'()+,./:=?-]{1,70})", re.ASCII)
 
 Answer = tuple[dict[str, str], bytes]  # the headers, and the body
-Route = Callable[[bytes, Mapping[str, Any], Predictor], Answer]
+Write = Callable[[NDArray[np.float32]], Answer]  # of probabilities float32 (n, 10)
+Read = Callable[[bytes, Mapping[str, Any], Predictor], tuple[NDArray[np.float32], Write]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request whose pictures are read."""
+
+    record: Record
+    route: str
+    vectors: NDArray[np.float32]  # (n, 784)
+    write: Write
 
 
 class FastPath:
@@ -50,46 +65,69 @@ class FastPath:
         self._repository: Repository = app.extensions["repository"]
         self._digests = digests
         urls = app.url_map.bind("")
-        self._names: dict[str, str] = {path: urls.match(path, "POST", return_rule=True)[0].rule for path in ROUTES}
+        self._names: dict[str, str] = {path: urls.match(path, "POST", return_rule=True)[0].rule for path in READS}
 
-    def answer(self, request: Request) -> Answer | None:
-        """Answer a request with 200, and keep its record; or leave it to the application by None."""
+    def takes(self, request: Request) -> bool:
+        """Tell whether a request is one to be tried here."""
         environ = request.environ
-        route = ROUTES.get(environ["PATH_INFO"])
-        if route is None or not _is_plain(request):
-            return None
-        record = Record(environ)
+        return (
+            environ["PATH_INFO"] in READS
+            and request.size <= MAX_BYTES
+            and environ["REQUEST_METHOD"] == "POST"
+            and not environ["QUERY_STRING"]
+            and not any(name in environ for name in _LEFT)
+        )
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer | None]:
+        """Answer requests with 200, and keep their records; what is left to the application has None in its place."""
         try:
-            headers, body = self._ask(route, request, record)
+            model = self._repository.default()
+            questions = [self._read(request, model) for request in requests]
+            answers = iter(_answer([each for each in questions if each], model))
         except Exception:  # the application tells what it is
-            record.drop()
+            return [None] * len(requests)
+        return [next(answers) if each else None for each in questions]
+
+    def _read(self, request: Request, model: Model) -> _Question | None:
+        path, kept = request.environ["PATH_INFO"], Record(request.environ, shows=False)
+        kept.version = model.version
+        try:
+            keys.check(request.environ, self._digests)
+            predictor = Predictor(model, self._limits, kept)
+            return _Question(kept, self._names[path], *READS[path](request.body.getvalue(), request.environ, predictor))
+        except Exception:
             return None
-        record.close(self._names[environ["PATH_INFO"]], 200)
-        return {**headers, "X-Request-ID": record.id, **SECURITY}, body
-
-    def _ask(self, route: Route, request: Request, record: Record) -> Answer:
-        keys.check(request.environ, self._digests)
-        model = self._repository.default()
-        record.version = model.version
-        return route(request.body.getvalue(), request.environ, Predictor(model, self._limits, record))
 
 
-def _is_plain(request: Request) -> bool:
-    environ = request.environ
-    return (
-        request.size <= MAX_BYTES
-        and environ["REQUEST_METHOD"] == "POST"
-        and not environ["QUERY_STRING"]
-        and not any(name in environ for name in _LEFT)
-    )
+def _answer(questions: Sequence[_Question], model: Model) -> list[Answer]:
+    if not questions:
+        return []
+    vectors = np.concatenate([each.vectors for each in questions])
+    start = perf_counter()
+    probabilities = model.predict(vectors)
+    predicting = start, perf_counter()
+    metrics.observe_all(metrics.stages["predict"], [predicting[1] - start])
+    metrics.count_answers(model.version, probabilities)
+    ends = np.cumsum([len(each.vectors) for each in questions])[:-1].tolist()
+    rows = np.split(probabilities, ends)
+    answers = [_write(each, predicting, part) for each, part in zip(questions, rows, strict=True)]
+    record.close([each.record for each in questions])
+    return answers
 
 
-def _predict(body: bytes, environ: Mapping[str, Any], predictor: Predictor) -> Answer:
-    vector = predictor.prepare(_read_image(body, environ.get("CONTENT_TYPE", "")))
-    return _json(predictor.predict([vector])[0])
+def _write(question: _Question, predicting: record.Span, probabilities: NDArray[np.float32]) -> Answer:
+    question.record.shares(predicting, probabilities)
+    headers, body = question.write(probabilities)
+    question.record.finish(question.route, 200)
+    return {**headers, "X-Request-ID": question.record.id, **SECURITY}, body
 
 
-def _read_image(body: bytes, content_type: str) -> bytes:
+def _read_picture(body: bytes, environ: Mapping[str, Any], predictor: Predictor) -> tuple[NDArray[np.float32], Write]:
+    file = _read_file(body, environ.get("CONTENT_TYPE", ""))
+    return predictor.prepare(file)[np.newaxis], lambda probabilities: _json(predictor.judge(probabilities)[0])
+
+
+def _read_file(body: bytes, content_type: str) -> bytes:
     """Take the one picture file out of a body.
 
     Raises:
@@ -104,16 +142,17 @@ def _read_image(body: bytes, content_type: str) -> bytes:
     return uploads.only([file for _, file in files])
 
 
-def _predict_instances(body: bytes, _: Mapping[str, Any], predictor: Predictor) -> Answer:
-    return _json(tfserving.answer(tfserving.decode(body, tfserving.PREDICT), predictor))
+def _read_instances(body: bytes, _: Mapping[str, Any], predictor: Predictor) -> tuple[NDArray[np.float32], Write]:
+    vectors, form = tfserving.read_vectors(tfserving.decode(body, tfserving.PREDICT), predictor)
+    return vectors, lambda probabilities: _json(form(probabilities.tolist()))
 
 
 def _json(answer: object) -> Answer:
     return {"Content-Type": "application/json"}, msgspec.json.encode(answer)
 
 
-ROUTES: dict[str, Route] = {
-    "/predict": _predict,
-    f"/v1/models/{NAME}:predict": _predict_instances,
-    f"/v2/models/{NAME}/infer": openinference.answer,
+READS: dict[str, Read] = {
+    "/predict": _read_picture,
+    f"/v1/models/{NAME}:predict": _read_instances,
+    f"/v2/models/{NAME}/infer": openinference.read,
 }

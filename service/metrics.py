@@ -81,7 +81,8 @@ def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     """Observe many values by one write for each bucket: prometheus-client has one for each value."""
-    histogram._sum.inc(sum(values))
+    if values:
+        histogram._sum.inc(sum(values))
     places = [bisect_left(histogram._upper_bounds, value) for value in values]
     for place in set(places):
         histogram._buckets[place].inc(places.count(place))

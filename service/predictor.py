@@ -129,9 +129,10 @@ class Predictor:
 
     def predict(self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32]) -> list[Prediction]:
         """Predict a batch of vectors, float32 (784,) each, in one call of the model."""
-        if not len(vectors):
-            return []
-        probabilities = self.probabilities(np.asarray(vectors))
+        return self.judge(self.probabilities(np.asarray(vectors))) if len(vectors) else []
+
+    def judge(self, probabilities: NDArray[np.float32]) -> list[Prediction]:
+        """Tell which digits probabilities float32 (n, 10) speak for, and whether the model is sure enough of each."""
         digits_, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
         name, threshold = self.model_name, self.model.threshold
         return [

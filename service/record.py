@@ -3,11 +3,10 @@
 import logging
 import re
 import secrets
-from collections import defaultdict
-from collections.abc import Mapping
-from itertools import pairwise
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import flask
 import numpy as np
@@ -25,13 +24,22 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!
 
 NO_ROUTE = "none"
 
+Span = tuple[float, float]  # when something began and ended, by time.perf_counter()
+
 log = logging.getLogger("service.requests")
 
 
 class Record:
     """One request, from its arrival to its answer. It observes the predictor."""
 
-    def __init__(self, environ: Mapping[str, Any]) -> None:
+    def __init__(self, environ: Mapping[str, Any], shows: bool = True) -> None:
+        """Open it.
+
+        Args:
+            environ: the request's WSGI environ.
+            shows: its pictures are counted as in flight, until it is closed.
+
+        """
         given = environ.get("HTTP_X_REQUEST_ID", "")
         self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         traceparent = environ.get("HTTP_TRACEPARENT", "")
@@ -42,20 +50,33 @@ class Record:
         self.version: int | None = None
         self.pictures = 0
         self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
-        self._spans: defaultdict[Stage, list[tuple[float, float]]] = defaultdict(list)  # when each began and ended
+        self.route, self.status, self.answered = NO_ROUTE, 0, self.started
+        self.spans: defaultdict[Stage, list[Span]] = defaultdict(list)
+        self.predicting: Span | None = None  # if that was together with others, which is counted there
+        self.in_flight = 0
+        self._shows = shows
 
     def reads(self, pictures: int) -> None:
         """Count picture files that are taken."""
         self._count(pictures)
 
-    def stage(self, name: Stage) -> "_Span":
+    def stage(self, name: Stage) -> "_Stopwatch":
         """Measure a stage of a picture's way."""
-        return _Span(self._spans[name])
+        return _Stopwatch(self.spans[name])
 
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Note and count the answers to a batch, float32 (n, 10)."""
         self._count(len(probabilities) - self.pictures)
         metrics.count_answers(version, probabilities)
+        self._note(probabilities)
+
+    def shares(self, predicting: Span, probabilities: NDArray[np.float32]) -> None:
+        """Note answers float32 (n, 10) that are part of a batch with others."""
+        self.predicting = predicting
+        self._count(len(probabilities) - self.pictures)
+        self._note(probabilities)
+
+    def _note(self, probabilities: NDArray[np.float32]) -> None:
         if len(probabilities) == 1:
             self.answer = int(probabilities[0].argmax()), float(probabilities[0].max())
 
@@ -63,42 +84,32 @@ class Record:
         """Count pictures taken: files where they are decoded, vectors where they are predicted."""
         if pictures > 0:
             self.pictures += pictures
-            metrics.PICTURES_IN_FLIGHT.inc(pictures)
+            if self._shows:
+                self.in_flight += pictures
+                metrics.PICTURES_IN_FLIGHT.inc(pictures)
 
     def close(self, route: str, status: int) -> None:
         """Count the request and write its line."""
-        answered = perf_counter()
-        self.drop()
-        for name, spans in self._spans.items():
-            metrics.observe_all(metrics.stages[name], [end - start for start, end in spans])
-        metrics.observe_all(metrics.stages["whole"], [answered - self.arrived])
-        metrics.child(metrics.REQUESTS, route, status).inc()
-        if self.version is not None:
-            self._close_version(self.version, answered, status < 400)
-        if log.isEnabledFor(logging.INFO):
-            log.info("request", extra={"fields": self._fields(answered, route, status)})
+        self.finish(route, status)
+        close([self])
 
-    def drop(self) -> None:
-        """Forget the request, before anything was predicted: another record is kept of it."""
-        metrics.PICTURES_IN_FLIGHT.dec(self.pictures)
+    def finish(self, route: str, status: int) -> None:
+        """Note how the request was answered, and when: now."""
+        self.route, self.status, self.answered = route, status, perf_counter()
 
-    def _close_version(self, version: int, answered: float, succeeded: bool) -> None:
-        metrics.child(metrics.VERSION_REQUESTS, version, "success" if succeeded else "fail").inc()
-        if not succeeded:
-            metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(answered - self.arrived)
-            return
-        predicting, predicted = self._spans.get("predict", [(self.started, self.started)])[-1]
-        times = (self.arrived, self.started, predicting, predicted, answered)
-        for part, (start, end) in zip(metrics.PARTS, pairwise(times), strict=True):
-            metrics.child(metrics.VERSION_SECONDS, version, part).inc(end - start)
+    def times(self) -> tuple[float, ...]:
+        """Give when each of the parts of the request began, and when the last ended, as `metrics.PARTS` has them."""
+        predicting = self.predicting or self.spans.get("predict", [(self.started, self.started)])[-1]
+        return self.arrived, self.started, *predicting, self.answered
 
-    def _fields(self, answered: float, route: str, status: int) -> dict[str, object]:
+    def fields(self) -> dict[str, object]:
+        """Give what the log's line says."""
         digit, confidence = self.answer or (None, None)
         fields = {
             "method": self.method,
-            "route": route,
-            "status": status,
-            "milliseconds": round((answered - self.arrived) * 1000, 3),
+            "route": self.route,
+            "status": self.status,
+            "milliseconds": round((self.answered - self.arrived) * 1000, 3),
             "bytes": int(self.bytes) if self.bytes.isdecimal() else 0,
             "pictures": self.pictures or None,
             "version": self.version,
@@ -110,10 +121,10 @@ class Record:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-class _Span:
+class _Stopwatch:
     """Adds when it began and ended to others."""
 
-    def __init__(self, spans: list[tuple[float, float]]) -> None:
+    def __init__(self, spans: list[Span]) -> None:
         self._spans = spans
 
     def __enter__(self) -> None:
@@ -121,6 +132,36 @@ class _Span:
 
     def __exit__(self, *_: object) -> None:
         self._spans.append((self._start, perf_counter()))
+
+
+def close(records: Sequence[Record]) -> None:
+    """Count requests that are finished, and write their lines."""
+    if shown := sum(record.in_flight for record in records):
+        metrics.PICTURES_IN_FLIGHT.dec(shown)
+    for name in get_args(Stage):
+        spans = [span for record in records if name in record.spans for span in record.spans[name]]
+        metrics.observe_all(metrics.stages[name], [end - start for start, end in spans])
+    metrics.observe_all(metrics.stages["whole"], [record.answered - record.arrived for record in records])
+    for (route, status), count in Counter((record.route, record.status) for record in records).items():
+        metrics.child(metrics.REQUESTS, route, status).inc(count)
+    for version in {record.version for record in records if record.version is not None}:
+        _close_version(version, [record for record in records if record.version == version])
+    if log.isEnabledFor(logging.INFO):
+        for record in records:
+            log.info("request", extra={"fields": record.fields()})
+
+
+def _close_version(version: int, records: Sequence[Record]) -> None:
+    succeeded = [record.times() for record in records if record.status < 400]
+    failed = [record.answered - record.arrived for record in records if record.status >= 400]
+    for outcome, number in (("success", len(succeeded)), ("fail", len(failed))):
+        if number:
+            metrics.child(metrics.VERSION_REQUESTS, version, outcome).inc(number)
+    if failed:
+        metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(sum(failed))
+    for place, part in enumerate(metrics.PARTS):
+        if succeeded:
+            metrics.child(metrics.VERSION_SECONDS, version, part).inc(sum(t[place + 1] - t[place] for t in succeeded))
 
 
 def init_app(app: flask.Flask) -> None:

@@ -31,6 +31,7 @@ EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 LINGER_SECONDS = 2.0  # for a client to take the last answer; for idle ones to send what was on its way at the stop
 YIELD_SECONDS = 0.0001  # of 16 connections made at once, each of two workers took 4 to 12; without this, up to all
 ACCEPT_EVERY = 4  # ready connections, which are all answered before the listener is looked at again
+MAX_BATCH = 64  # small requests answered together
 SWEEP_SECONDS = 1.0
 
 
@@ -45,6 +46,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.connections: dict[int, Connection] = {}
         self.in_hand: dict[Connection, Request] = {}
+        self.small: dict[Connection, Request] = {}  # whole, to be answered in this turn
         self.waiting: deque[tuple[Connection, Request] | None] = deque()
         self.tokens: SimpleQueue[None] = SimpleQueue()  # one for each that waits: a deque can't be waited for
         self.returned: deque[Connection] = deque()
@@ -113,6 +115,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
                 os.read(fd, RECEIVE)
         for _ in range(len(self.returned)):
             self._stir(self.returned.popleft())
+        self._answer_small()
         # Last, so that what came in while this process had to wait for the machine is in time.
         if time.monotonic() >= self.next_sweep:
             self._sweep()
@@ -147,7 +150,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
     def _stir(self, connection: Connection) -> None:
         """Go on with a connection, or let the thread that has it in hand return it."""
         connection.stirred = True  # before the look at who has it: the thread does both the other way round
-        if connection in self.in_hand or connection.is_closed:
+        if connection in self.in_hand or connection in self.small or connection.is_closed:
             return
         try:
             if not connection.unsent:
@@ -173,7 +176,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
             self._refuse(connection, parser.error)
         elif parser.unfinished:
             self._await(connection, was_unfinished)
-        if connection.stirred and connection not in self.in_hand:
+        if connection.stirred and connection not in self.in_hand and connection not in self.small:
             self.returned.append(connection)
 
     def _await(self, connection: Connection, was_unfinished: bool) -> None:
@@ -201,13 +204,29 @@ class Worker(BaseWorker):  # type: ignore[misc]
             self._refuse(slowest, Overloaded("Too much is being sent at once: this was the slowest. Try again."))
 
     def _hand_over(self, connection: Connection) -> None:
-        """Let a thread answer a whole request, if not too many wait; health is asked before all others."""
+        """Have a whole request answered: here with others of this turn, or by a thread."""
         request = connection.parser.requests.popleft()
         request.environ[ARRIVED] = time.perf_counter()
         request.keep_alive &= self.alive
-        if answer := self.fast_path.answer(request) if self.fast_path else None:
-            self._deliver(connection, answers.success(*answer, request), not request.keep_alive)
-            return
+        if self.fast_path and self.fast_path.takes(request):
+            self.small[connection] = request
+            if len(self.small) >= MAX_BATCH:
+                self._answer_small()
+        else:
+            self._enqueue(connection, request)
+
+    def _answer_small(self) -> None:
+        """Answer all small requests that are whole, together."""
+        asked, self.small = self.small, {}
+        given = self.fast_path.answer([*asked.values()]) if self.fast_path and asked else []
+        for (connection, request), answer in zip(asked.items(), given, strict=True):
+            if answer:
+                self._deliver(connection, answers.success(*answer, request), not request.keep_alive)
+            else:
+                self._enqueue(connection, request)
+
+    def _enqueue(self, connection: Connection, request: Request) -> None:
+        """Let a thread answer a request, if not too many wait; health is asked before all others."""
         if request.environ["PATH_INFO"] in self.health and request.environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             wait = self.waiting.appendleft
         elif self._has_room(request):
@@ -244,7 +263,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         except OSError:
             self._close(connection)
         self._allow_rest(connection)
-        if is_last or not connection.is_idle:
+        if is_last or connection.stirred or not connection.is_idle:
             self.returned.append(connection)
 
     def _allow_rest(self, connection: Connection) -> None:
@@ -272,7 +291,8 @@ class Worker(BaseWorker):  # type: ignore[misc]
 
     def _slowest(self, among: Callable[[Connection], bool] = lambda _: True) -> Connection | None:
         """Find what has been idle or unfinished the longest."""
-        others = (connection for connection in self.connections.values() if connection not in self.in_hand)
+        held = self.in_hand.keys() | self.small.keys()
+        others = (connection for connection in self.connections.values() if connection not in held)
         return min(filter(among, others), key=attrgetter("since"), default=None)
 
     def _close_slowest(self) -> None:

@@ -5,29 +5,33 @@ triton.py has what its tools need, operations.py its health.
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import flask
 import msgspec
+import numpy as np
 from flask import Blueprint, request
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from service import __version__
 from service.errors import InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
 from service.models import Model
 from service.openapi import JSON, operation
 from service.predictor import Predictor
-from service.routes import binary, json_response, predictor, repository
+from service.routes import binary, json_response, outputs, predictor, repository
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
-from service.routes.outputs import InferAnswer, write
+from service.routes.outputs import InferAnswer
 from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
 
 routes = Blueprint("openinference", __name__)
 
 HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
+Write = Callable[[NDArray[np.float32]], tuple[dict[str, str], bytes]]
+
 PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
 
@@ -143,12 +147,15 @@ def model_ready(name: str, version: str | None = None) -> flask.Response:
 def infer(name: str, version: str | None = None) -> flask.Response:
     """Give the probability of each digit in each picture of the request."""
     reader = predictor(find_model(name, version))
-    headers, body = answer(read_body(request), request.environ, reader)
+    vectors, write = read(read_body(request), request.environ, reader)
+    headers, body = write(reader.probabilities(vectors))
     return flask.Response(body, headers=headers)
 
 
-def answer(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[dict[str, str], bytes]:
-    """Give the headers and the body that answer a request, by its unpacked body and its environ.
+def read(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[NDArray[np.float32], Write]:
+    """Take the pictures of a request, by its unpacked body and its environ, as vectors float32 (n, 784).
+
+    With them comes what writes the headers and the body of the answer, of probabilities float32 (n, 10).
 
     Raises:
         ServiceError: what `infer` declares.
@@ -156,8 +163,12 @@ def answer(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[
     """
     asked, raw = read_request(body, environ.get(HEADER_VARIABLE), reader.model)
     wanted = read_wanted(asked, reader.model)
-    probabilities = reader.probabilities(read_vectors(asked, raw, reader))
-    return compress(*write(probabilities, reader.model, wanted, asked.id), environ.get("HTTP_ACCEPT_ENCODING"))
+    accepted = environ.get("HTTP_ACCEPT_ENCODING")
+
+    def write(probabilities: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
+        return compress(*outputs.write(probabilities, reader.model, wanted, asked.id), accepted)
+
+    return read_vectors(asked, raw, reader), write
 
 
 def find_model(name: str, version: str | None) -> Model:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import flask
 import msgspec
+import numpy as np
 from flask import Blueprint, request
 from msgspec import UNSET
+from numpy.typing import NDArray
 from werkzeug.routing import BaseConverter
 
 from service.errors import (
@@ -126,11 +128,15 @@ def metadata(name: str, version: int | None = None, label: str | None = None) ->
 def predict(name: str, version: int | None = None, label: str | None = None) -> flask.Response:
     """Give the probabilities of pictures, by row or by column as they were sent."""
     message = decode(read_body(request), PREDICT)
-    return json_response(answer(message, predictor(_model(name, version, label))))
+    reader = predictor(_model(name, version, label))
+    vectors, form = read_vectors(message, reader)
+    return json_response(form(reader.probabilities(vectors).tolist()))
 
 
-def answer(message: PredictRequest, reader: Predictor) -> Predictions | Outputs:
-    """Give the probabilities of the pictures in a message, in the form in which it has them.
+def read_vectors(
+    message: PredictRequest, reader: Predictor
+) -> tuple[NDArray[np.float32], type[Predictions] | type[Outputs]]:
+    """Take the pictures of a message as vectors float32 (n, 784), and give the form in which they are answered.
 
     Raises:
         ServiceError: UnknownSignature, MalformedRequest, or what `read_instances` raises.
@@ -140,11 +146,9 @@ def answer(message: PredictRequest, reader: Predictor) -> Predictions | Outputs:
     if message.instances is not UNSET and message.inputs is not UNSET:
         raise MalformedRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist.")
     if message.instances is not UNSET:
-        vectors = read_instances(message.instances, "instances", reader)
-        return Predictions(reader.probabilities(vectors).tolist())
+        return read_instances(message.instances, "instances", reader), Predictions
     if message.inputs is not UNSET:
-        vectors = read_instances(*_column(message.inputs, reader.model.signature.input), reader)
-        return Outputs(reader.probabilities(vectors).tolist())
+        return read_instances(*_column(message.inputs, reader.model.signature.input), reader), Outputs
     raise MalformedRequest("Missing 'inputs' or 'instances' key.")
 
 

@@ -91,9 +91,16 @@ def test_answers_are_those_of_the_views_to_the_byte(
     app: flask.Flask, fast_path: FastPath, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
     asked = request(path, body, headers)
-    answer = fast_path.answer(asked)
+    (answer,) = fast_path.answer([asked])
     assert answer
     assert parts(answers.success(*answer, asked)) == parts(answers.answer(app, request(path, body, headers)))
+
+
+def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) -> None:
+    bad: tuple[str, bytes, dict[str, str]] = ("/predict", b"no picture", {})
+    together = fast_path.answer([request(*each) for each in [bad, *QUICK, bad, *QUICK]])
+    alone = [fast_path.answer([request(*each)])[0] for each in [bad, *QUICK]]
+    assert together == alone * 2
 
 
 @pytest.mark.parametrize(
@@ -125,21 +132,26 @@ def test_what_is_rare_large_or_wrong_is_left_to_the_views_and_not_counted(
     fast_path: FastPath, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
     before = counts()
-    assert fast_path.answer(request(path, body, headers)) is None
+    asked = request(path, body, headers)
+    assert not fast_path.takes(asked) or fast_path.answer([asked]) == [None]
     assert counts() == before
 
 
 def test_other_methods_are_left_to_the_views(fast_path: FastPath) -> None:
     for method in ("GET", "HEAD", "OPTIONS", "PUT"):
-        assert fast_path.answer(request("/predict", DIGIT, {}, method)) is None
+        assert not fast_path.takes(request("/predict", DIGIT, {}, method))
 
 
 def test_keys_are_asked_for() -> None:
     fast_path = create_app(Settings(api_keys=KEY)).extensions["fast_path"]
-    assert fast_path.answer(request("/predict", DIGIT, {})) is None
-    assert fast_path.answer(request("/predict", DIGIT, {"X-API-Key": "another"})) is None
-    assert fast_path.answer(request("/predict", DIGIT, {"X-API-Key": KEY}))
-    assert fast_path.answer(request("/predict", DIGIT, {"Authorization": f"Bearer {KEY}"}))
+    brought: list[dict[str, str]] = [
+        {},
+        {"X-API-Key": "another"},
+        {"X-API-Key": KEY},
+        {"Authorization": f"Bearer {KEY}"},
+    ]
+    answers_ = fast_path.answer([request("/predict", DIGIT, headers) for headers in brought])
+    assert [answer is not None for answer in answers_] == [False, False, True, True]
 
 
 def test_it_can_be_turned_off() -> None:
@@ -154,7 +166,7 @@ def test_damaged_requests_are_answered_as_the_views_do_or_left_to_them(
     start = data.draw(st.integers(0, len(body)))
     damaged = body[:start] + data.draw(st.binary(max_size=8)) + body[start + data.draw(st.integers(0, 8)) :]
     asked = request(path, damaged, headers)
-    answer = fast_path.answer(asked)
+    (answer,) = fast_path.answer([asked])
     if answer:
         assert parts(answers.success(*answer, asked)) == parts(answers.answer(app, request(path, damaged, headers)))
 
