@@ -1,7 +1,7 @@
 """The servers that are compared: what is installed for each, how it is started, and where it takes what."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -33,9 +33,15 @@ class Candidate:
         return str(self.folder / "bin" / "python") if self.requirements else sys.executable
 
 
-def ours(name: str, workers: int, *jobs: str) -> Candidate:
-    command = ("-m", "service", "--port", "{port}", "--workers", str(workers))
-    return Candidate(name, command, {job: path for job, path in OURS.items() if job in jobs})
+def ours(name: str, jobs: Iterable[str], *options: str, workers: int = 2) -> Candidate:
+    command = ("-m", "service", "--port", "{port}", "--workers", str(workers), *options)
+    return Candidate(name, command, {job: OURS[job] for job in jobs})
+
+
+def gunicorn(worker: str, *options: str) -> Candidate:
+    """The service under a worker class of gunicorn's."""
+    command = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "2", "--worker-class", worker, *options)
+    return Candidate(f"mnist-service, {worker}", (*command, "service:create_app()"), {"PNG": OURS["PNG"]})
 
 
 OURS = {
@@ -48,6 +54,9 @@ OURS = {
     "v2, 1,000 of FP32": "/v2/models/mnist/infer",
     "form of 100 files": "/predict/batch",
 }
+
+
+SINGLE = list(OURS)[:4]
 
 
 def mlserver(name: str, workers: int) -> Candidate:
@@ -64,7 +73,7 @@ def mlserver(name: str, workers: int) -> Candidate:
 
 
 CANDIDATES = [
-    ours("mnist-service", 2, "PNG", "form", "v1 JSON", "v2 JSON"),
+    ours("mnist-service", SINGLE),
     Candidate(
         "FastAPI",
         ("-m", "uvicorn", f"{SERVERS}.fastapi_server:app", "--port", "{port}", "--workers", "2", "--loop", "uvloop",
@@ -98,7 +107,11 @@ CANDIDATES = [
         {"hello world": "/"},
         environment={"MNIST_PORT": "{port}", "MNIST_WORKERS": "2"},
     ),
-    ours("mnist-service, 1 worker", 1, "PNG", "v1 JSON"),
-    ours("mnist-service, 3 workers", 3, "PNG", "v1 JSON"),
-    ours("mnist-service, after these", 2, *list(OURS)[4:]),
+    ours("mnist-service, no fast path", SINGLE, "--fast-path", "false"),
+    ours("mnist-service, 1 worker", ["PNG"], workers=1),
+    ours("mnist-service, 3 workers", ["PNG"], workers=3),
+    ours("mnist-service, TensorFlow", ["PNG"], "--runtime", "tensorflow"),
+    gunicorn("gthread", "--threads", "2"),
+    gunicorn("sync"),
+    ours("mnist-service, batches", list(OURS)[4:]),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.conftest import SEVEN, multipart
 
-CONNECTIONS, MANY, FEW = 16, 256, 8
+CONNECTIONS, MANY, FEW = 16, 256, 4
 BATCH, FILES = 1000, 100
 SCRIPT = Path(__file__).parent / "post.lua"
 

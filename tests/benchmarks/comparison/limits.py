@@ -35,9 +35,20 @@ def predict_batch() -> Callable[[], object]:
     return lambda: model.probabilities(pixels)
 
 
+def predict_by_tensorflow() -> Callable[[], object]:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model, pixels = tf.saved_model.load(str(bare.newest())), bare.decode(PNG)
+    function = model.signatures["serving_default"]
+    return lambda: (model, function(image=tf.constant(pixels))["probabilities"].numpy())
+
+
 LIMITS = {
     "Pillow's decode": (decode, 1),
     "LiteRT, 1 image a call": (predict, 1),
+    "TensorFlow's function, 1 image a call": (predict_by_tensorflow, 1),
     f"LiteRT, {BATCH:,} images a call": (predict_batch, BATCH),
 }
 

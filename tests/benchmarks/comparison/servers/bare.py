@@ -12,12 +12,16 @@ from PIL import Image
 VERSIONS = Path(__file__).parents[4] / "service" / "default_model" / "mnist"
 
 
+def newest() -> Path:
+    """Find the highest version."""
+    return max(VERSIONS.iterdir(), key=lambda folder: int(folder.name))
+
+
 class Model:
     """The highest version, on one thread, sized to a number of images."""
 
     def __init__(self, images: int = 1) -> None:
-        version = max(VERSIONS.iterdir(), key=lambda folder: int(folder.name))
-        self._interpreter = Interpreter(str(version / "assets.extra" / "model.tflite"), num_threads=1)
+        self._interpreter = Interpreter(str(newest() / "assets.extra" / "model.tflite"), num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._interpreter.resize_tensor_input(self._input, (images, 784))
