@@ -6,9 +6,9 @@ from there, and the time that an answer takes here is bounded: the worker's loop
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import flask
 import msgspec
@@ -40,8 +40,7 @@ Write = Callable[[NDArray[np.float32]], Answer]  # of probabilities float32 (n, 
 Read = Callable[[bytes, Mapping[str, Any], Predictor], tuple[NDArray[np.float32], Write]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """A request whose pictures are read."""
 
     record: Record
@@ -108,8 +107,8 @@ def _answer(questions: Sequence[_Question], model: Model) -> list[Answer]:
     predicting = start, perf_counter()
     metrics.observe_all(metrics.stages["predict"], [predicting[1] - start])
     metrics.count_answers(model.version, probabilities)
-    ends = np.cumsum([len(each.vectors) for each in questions])[:-1].tolist()
-    rows = np.split(probabilities, ends)
+    ends = [*accumulate(len(each.vectors) for each in questions)]
+    rows = [probabilities[end - len(each.vectors) : end] for each, end in zip(questions, ends, strict=True)]
     answers = [_write(each, predicting, part) for each, part in zip(questions, rows, strict=True)]
     record.close([each.record for each in questions])
     return answers

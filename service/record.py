@@ -78,7 +78,8 @@ class Record:
 
     def _note(self, probabilities: NDArray[np.float32]) -> None:
         if len(probabilities) == 1:
-            self.answer = int(probabilities[0].argmax()), float(probabilities[0].max())
+            confidence = max(row := probabilities[0].tolist())
+            self.answer = row.index(confidence), confidence
 
     def _count(self, pictures: int) -> None:
         """Count pictures taken: files where they are decoded, vectors where they are predicted."""
