@@ -63,7 +63,8 @@ class Connection:
             OSError: the connection is broken.
 
         """
-        self.unsent = memoryview(bytes(self.unsent) + data) if data else self.unsent
+        if data:
+            self.unsent = memoryview(bytes(self.unsent) + data if self.unsent else data)
         with suppress(BlockingIOError):
             self.unsent = self.unsent[self.socket.send(self.unsent) :]
         return not self.unsent

@@ -34,7 +34,7 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """Write the line, which the traceback of an error may follow."""
         fields = getattr(record, "fields", {})
-        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields.items())])
+        return " ".join([super().formatMessage(record), *[f"{name}={value}" for name, value in fields.items()]])
 
 
 class JSONFormatter(logging.Formatter):

@@ -62,14 +62,21 @@ class RequestParser:
     def feed(self, data: bytes) -> None:
         """Take in bytes, up to a whole request; what follows it is held back until the next call."""
         data = self._held + data
-        # To the next blank line at a time: no more than two requests of a packet are parsed ahead.
         while data and not (self.requests or self.error):
-            end = data.find(BLANK_LINE) + len(BLANK_LINE)
-            if end < len(BLANK_LINE):
-                end = len(data)
+            end = self._end(data)
             self._feed(data[:end])
             data = data[end:]
         self._held = data
+
+    def _end(self, data: bytes) -> int:
+        """Find to where data is parsed at a time: the end of the body, or the next blank line.
+
+        So no more than two requests of a packet are parsed ahead.
+        """
+        if self._request and "HTTP_TRANSFER_ENCODING" not in self._request.environ:
+            return int(self._request.environ["CONTENT_LENGTH"]) - self._request.size
+        end = data.find(BLANK_LINE)
+        return len(data) if end < 0 else end + len(BLANK_LINE)
 
     def _feed(self, data: bytes) -> None:
         try:
