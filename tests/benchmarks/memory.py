@@ -10,20 +10,22 @@ PROC = Path("/proc")
 def pss(pid: int) -> int:
     """Sum the proportional set sizes of a process and its descendants, in bytes: what is shared counts once (Linux).
 
-    Raises:
-        OSError: one of them ended meanwhile, or is another user's.
-
+    One that has just ended has none.
     """
-    return sum(_own(process) for process in _tree(pid))
+    return sum(_own(process) for process in tree(pid))
 
 
 def _own(pid: int) -> int:
-    text = (PROC / str(pid) / "smaps_rollup").read_text()
+    try:
+        text = (PROC / str(pid) / "smaps_rollup").read_text()
+    except OSError:
+        return 0
     return 1024 * int(re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)[1])  # type: ignore[index]
 
 
-def _tree(pid: int) -> Iterator[int]:
+def tree(pid: int) -> Iterator[int]:
+    """Give a process and its descendants, as long as they are there."""
     yield pid
     for children in (PROC / str(pid) / "task").glob("*/children"):
         for child in children.read_text().split():
-            yield from _tree(int(child))
+            yield from tree(int(child))

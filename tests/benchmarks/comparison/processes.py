@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
-from pathlib import Path
 
 from tests.benchmarks.comparison.candidates import ROOT, Candidate
 from tests.benchmarks.comparison.jobs import Job, check
+from tests.benchmarks.memory import pss, tree
 from tests.conftest import clean_environment
 
 START_SECONDS, STOP_SECONDS = 60.0, 10.0
@@ -79,11 +79,11 @@ class Running:
 
     def memory(self) -> float:
         """Give the proportional set size of all its processes in MiB."""
-        return sum(map(proportional_set_size, family(self._process.pid)))
+        return pss(self._process.pid) / 2**20
 
     def stop(self) -> None:
         """Let it end by itself, and then end what is left: some leave processes behind."""
-        processes = family(self._process.pid)
+        processes = [*tree(self._process.pid)]
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
@@ -109,18 +109,3 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
     return port
-
-
-def family(process: int) -> list[int]:
-    """List a process, its children and theirs."""
-    children = " ".join(file.read_text() for file in Path(f"/proc/{process}/task").glob("*/children"))
-    return [process, *(member for child in children.split() for member in family(int(child)))]
-
-
-def proportional_set_size(process: int) -> float:
-    """Give the MiB of a process, each page divided by how many have it; one that has just ended has none."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
