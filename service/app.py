@@ -76,5 +76,5 @@ def _refuse_http(error: HTTPException) -> flask.Response:
 
 
 def _fail(error: Exception) -> flask.Response:
-    log.exception("A request failed.", exc_info=error, extra={"fields": {"id": record.current().id}})
+    log.exception("A request failed.", exc_info=error, extra={"fields": [{"id": record.current().id}]})
     return json_response(Failure("Something went wrong here; it is in the log.", ServiceError.code), 500)

@@ -22,7 +22,10 @@ log = logging.getLogger("standard_error")
 
 
 class TextFormatter(logging.Formatter):
-    """Time, process, level and message, and after them what is known, as name=value."""
+    """Time, process, level and message, and after them what is known, as name=value.
+
+    A record's `fields` are a list: there is a line for each.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
@@ -32,13 +35,14 @@ class TextFormatter(logging.Formatter):
         return f"{_local_second(int(record.created))},{int(record.msecs):03}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Write the line, which the traceback of an error may follow."""
-        fields = getattr(record, "fields", {})
-        return " ".join([super().formatMessage(record), *[f"{name}={value}" for name, value in fields.items()]])
+        """Write the lines, which the traceback of an error may follow."""
+        start = super().formatMessage(record)
+        each = getattr(record, "fields", [{}])
+        return "\n".join([" ".join([start, *[f"{name}={value}" for name, value in fields.items()]]) for fields in each])
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line, for each of a record's `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record; a traceback is a field of it."""
@@ -49,11 +53,10 @@ class JSONFormatter(logging.Formatter):
             "process": record.process,
             "logger": record.name,
             "message": _escape(record.getMessage()),
-            **getattr(record, "fields", {}),
         }
-        if record.exc_info:
-            line["traceback"] = _escape(self.formatException(record.exc_info))
-        return msgspec.json.encode(line).decode()
+        last = {"traceback": _escape(self.formatException(record.exc_info))} if record.exc_info else {}
+        each = getattr(record, "fields", [{}])
+        return b"\n".join(msgspec.json.encode(line | fields | last) for fields in each).decode()
 
 
 # The lines of a second share it.
