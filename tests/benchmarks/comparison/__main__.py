@@ -6,6 +6,7 @@ by wrk, and stopped; the tables show medians over the rounds.
 
 import os
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from tests.benchmarks.comparison.jobs import CONNECTIONS, JOBS, Job, Load, drive
 from tests.benchmarks.comparison.processes import Unavailable, install, running
 
 CORES, WARM_UP = 2, 1
+SETTLE = 0.5  # seconds, in which what the last clients left behind is finished
 OURS = CANDIDATES[0].name
 
 
@@ -48,6 +50,7 @@ def visit(candidate: Candidate, seconds: int, results: Results) -> None:
             path = candidate.paths[job.name]
             server.wait(job, path)
             drive(job, server.port, path, WARM_UP)
+            time.sleep(SETTLE)
             results.loads[job.name, candidate.name].append(drive(job, server.port, path, seconds))
         results.memory[candidate.name].append(server.memory())
 
