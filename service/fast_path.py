@@ -24,6 +24,7 @@ from service.predictor import Predictor
 from service.record import Record
 from service.repository import Repository
 from service.routes import multipart, openinference, tfserving, uploads
+from service.routes.outputs import Answer, Write
 from service.settings import Settings
 from service.versions import NAME
 
@@ -35,8 +36,6 @@ MAX_PIXELS = 2**14  # of a picture; larger ones take longer than other requests 
 _LEFT = ("HTTP_CONTENT_ENCODING", "HTTP_ORIGIN")
 _FORM = re.compile(r"multipart/form-data; ?boundary=(?P<boundary>[\w'()+,./:=?-]{1,70})", re.ASCII)
 
-Answer = tuple[dict[str, str], bytes]  # the headers, and the body
-Write = Callable[[NDArray[np.float32]], Answer]  # of probabilities float32 (n, 10)
 Read = Callable[[bytes, Mapping[str, Any], Predictor], tuple[NDArray[np.float32], Write]]
 
 

@@ -5,7 +5,7 @@ triton.py has what its tools need, operations.py its health.
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import flask
@@ -23,15 +23,13 @@ from service.predictor import Predictor
 from service.routes import binary, json_response, outputs, predictor, repository
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
-from service.routes.outputs import InferAnswer
+from service.routes.outputs import Answer, InferAnswer, Write
 from service.routes.uploads import FILE_ERRORS, SEVEN
 from service.versions import NAME
 
 routes = Blueprint("openinference", __name__)
 
 HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
-Write = Callable[[NDArray[np.float32]], tuple[dict[str, str], bytes]]
-
 PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
 
@@ -165,7 +163,7 @@ def read(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[ND
     wanted = read_wanted(asked, reader.model)
     accepted = environ.get("HTTP_ACCEPT_ENCODING")
 
-    def write(probabilities: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
+    def write(probabilities: NDArray[np.float32]) -> Answer:
         return compress(*outputs.write(probabilities, reader.model, wanted, asked.id), accepted)
 
     return read_vectors(asked, raw, reader), write

@@ -1,6 +1,6 @@
 """Answers of the Open Inference Protocol, with Triton's extensions binary_tensor_data and classification."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -12,6 +12,9 @@ from service.models import Model
 from service.routes import binary
 from service.routes.inference import DTYPES, OutputParameters
 from service.versions import NAME
+
+Answer = tuple[dict[str, str], bytes]  # the headers, and the body
+Write = Callable[[NDArray[np.float32]], Answer]  # of probabilities float32 (n, 10)
 
 
 class RawOutput(msgspec.Struct, frozen=True):
@@ -42,9 +45,7 @@ class InferAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     outputs: list[InferOutput]
 
 
-def write(
-    probabilities: NDArray[np.float32], model: Model, wanted: OutputParameters, id_: str | None
-) -> tuple[dict[str, str], bytes]:
+def write(probabilities: NDArray[np.float32], model: Model, wanted: OutputParameters, id_: str | None) -> Answer:
     """Write probabilities float32 (n, 10) as they are wanted: the headers and the body of an answer."""
     output, raw = _describe(probabilities, model.signature.output, wanted)
     document = msgspec.json.encode(
