@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -18,76 +17,11 @@ from PIL import Image, ImageDraw
 from service.digits import scale
 from service.images import FORMATS
 from service.runtimes import LiteRT
-from tests.conftest import ROOT, SEVEN, Server, png, serving
+from tests.conftest import SEVEN, Server, png, serving
+from tests.container.conftest import Container, build
 from tests.service.formats import encode
 from training.data import Dataset
 from training.uploads import make
-
-# Everything a cautious orchestrator takes away.
-LOCKED: Any = {
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges"],
-    "mem_limit": "256m",
-    "memswap_limit": "256m",
-}
-
-
-@pytest.fixture(scope="module")
-def engine() -> docker.DockerClient:
-    try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException as error:
-        pytest.skip(f"there is no Docker engine: {error}")
-    try:
-        client.images.get("python:3.13-slim")
-    except docker.errors.ImageNotFound:
-        try:
-            client.images.pull("python", "3.13-slim")
-        except docker.errors.APIError as error:
-            pytest.skip(f"the base image can't be had: {error}")
-    return client
-
-
-def build(engine: docker.DockerClient, target: str) -> str:
-    image, _ = engine.images.build(
-        path=str(ROOT), target=target, tag=f"mnist-{target}:test", network_mode="host", rm=True, forcerm=True
-    )
-    return str(image.id)
-
-
-@pytest.fixture(scope="module")
-def image(engine: docker.DockerClient) -> str:
-    return build(engine, "serving")
-
-
-class Container(Server):
-    """A container that serves on a port of this machine."""
-
-    def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
-        ports: Any = {"8080/tcp": ("127.0.0.1", None)}
-        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED, **options)
-
-    def wait_until_ready(self) -> None:
-        for line in self.container.logs(stream=True):
-            if b"Booting worker" in line:
-                break
-        self.container.reload()
-        self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
-        assert self.ask("GET", "/readyz")[0] == 200
-
-    def wait_until_served(self, *versions: str) -> None:
-        """Wait until all processes of the service serve these versions, and no others."""
-
-        def served() -> list[str]:
-            statuses = self.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
-            return [each["version"] for each in statuses if each["state"] == "AVAILABLE"]
-
-        deadline = time.monotonic() + 60
-        while not all(served() == [*versions] for _ in range(20)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
 
 
 @pytest.fixture
