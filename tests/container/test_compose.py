@@ -1,0 +1,178 @@
+"""deploy/compose.yaml in a real engine: replicas behind the proxy, replaced, retrained and killed under load."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from tests.conftest import ROOT, SEVEN, clean_environment
+from tests.container.conftest import Container, build
+from training.data import Dataset
+from training.uploads import make
+
+FILE = ROOT / "deploy" / "compose.yaml"
+REPLICAS = 3
+CLIENTS = 8
+REQUESTS = 20_000  # most that a client makes
+
+
+class Project:
+    """The command of compose, with a project of its own, and what it has started."""
+
+    def __init__(self, engine: docker.DockerClient, *command: str) -> None:
+        self.engine, self.name = engine, f"mnist-test-{os.getpid()}"
+        self.command = [*command, "--file", str(FILE)]
+        self.images = {"SERVICE_IMAGE": f"{self.name}-service", "TRAINING_IMAGE": f"{self.name}-training"}
+        ports = dict.fromkeys(("PORT", "PROXY_PORT", "PROMETHEUS_PORT"), "0")
+        self.environment = clean_environment() | self.images | ports | {"COMPOSE_PROJECT_NAME": self.name}
+
+    def __call__(self, *arguments: str) -> str:
+        return self.run(*self.command, *arguments)
+
+    def run(self, *command: str, **environment: str) -> str:
+        done = subprocess.run(command, env=self.environment | environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def roll(self) -> None:
+        self.run("sh", str(FILE.with_name("roll.sh")), COMPOSE=" ".join(self.command))
+
+    def replicas(self) -> list["Replica"]:
+        return [Replica(self.engine.containers.get(name)) for name in self("ps", "--quiet", "service").split()]
+
+    def port(self, service: str, port: int) -> int:
+        return int(self("port", service, str(port)).rpartition(":")[2])
+
+
+class Replica(Container):
+    """A container that compose has started."""
+
+    def __init__(self, container: Any) -> None:
+        self.container = container
+        self.port = int(container.ports["8080/tcp"][0]["HostPort"])
+
+
+@pytest.fixture(scope="module")
+def project(engine: docker.DockerClient, image: str) -> Iterator[Project]:
+    project = Project(engine, *compose_command())
+    for service in ("proxy", "prometheus"):
+        obtain(engine, yaml.safe_load(FILE.read_text())["services"][service]["image"])
+    engine.images.get(image).tag(project.images["SERVICE_IMAGE"])
+    engine.images.get(build(engine, "training")).tag(project.images["TRAINING_IMAGE"])
+    try:
+        project("up", "--detach", "--no-build", "--scale", f"service={REPLICAS}", "service", "proxy", "prometheus")
+        yield project
+    finally:
+        project("--profile", "proxy", "down", "--volumes", "--timeout", "1")
+        for name in project.images.values():
+            engine.images.remove(name, force=True)
+
+
+def compose_command() -> list[str]:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
+            return command
+    pytest.skip("there is neither docker compose nor docker-compose")
+
+
+def obtain(engine: docker.DockerClient, image: str) -> None:
+    try:
+        engine.images.get(image)
+    except docker.errors.ImageNotFound:
+        try:
+            engine.images.pull(image)
+        except docker.errors.APIError as error:
+            pytest.skip(f"{image} can't be had: {error}")
+
+
+class Load:
+    """Clients that post pictures, each its own, one after the other, over connections that they keep."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.stopped, self.answers, self.seen = port, threading.Event(), list[str](), 0
+
+    def post_all(self, picture: bytes) -> None:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for _ in range(REQUESTS):
+            if self.stopped.wait(0.02):
+                break
+            self.answers.append(self.post(connection, picture))
+
+    def post(self, connection: HTTPConnection, picture: bytes) -> str:
+        """Give the version that answered, or what went wrong."""
+        try:
+            connection.request("POST", "/predict", picture, {"Content-Type": "image/png"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        except (OSError, HTTPException, ValueError) as error:
+            connection.close()
+            return repr(error)
+        return f"version {answer['model']['version']}" if response.status == 200 else f"{response.status}: {answer}"
+
+    def counts(self) -> Counter[str]:
+        """Count the answers since the last call; at least those to a hundred requests from now on are among them."""
+        enough, deadline = len(self.answers) + 100 + CLIENTS, time.monotonic() + 60
+        while len(self.answers) < enough:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        start, self.seen = self.seen, len(self.answers)
+        return Counter(self.answers[start : self.seen])
+
+
+@contextmanager
+def load(port: int, pictures: list[bytes]) -> Iterator[Load]:
+    load = Load(port)
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        done = [pool.submit(load.post_all, picture) for picture in pictures]
+        try:
+            yield load
+        finally:
+            load.stopped.set()
+    for each in done:
+        each.result()
+
+
+def test_no_request_fails_while_images_and_versions_are_replaced(
+    project: Project, engine: docker.DockerClient, mnist: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [each.data for each in make(mnist.train, 1, seed=1) if each.condition.startswith("photo")]
+    old = project.replicas()
+    assert len(old) == REPLICAS
+    new = build_next(engine, project.images["SERVICE_IMAGE"])
+    with load(project.port("proxy", 8000), [SEVEN.read_bytes()] * (CLIENTS - 2) + photos[:2]) as clients:
+        before = clients.counts()
+        project.roll()
+        replaced = clients.counts()
+        replicas = project.replicas()
+        project("run", "--rm", "training", "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1")
+        for replica in replicas:
+            replica.wait_until_served("1")
+        retrained, after = clients.counts(), clients.counts()
+        replicas[0].container.kill("SIGKILL")
+        killed = clients.counts()
+    with capsys.disabled():
+        print(f"\nreplaced: {dict(replaced)}\nretrained: {dict(retrained)}\none killed: {dict(killed)}")
+    assert before.keys() == replaced.keys() == {"version 2"}
+    assert {each.container.image.id for each in replicas} == {new}
+    assert len(replicas) == REPLICAS
+    assert retrained.keys() == {"version 2", "version 1"}
+    assert after.keys() == {"version 1"}
+    assert killed.total() - killed["version 1"] <= CLIENTS  # in flight on it
+
+
+def build_next(engine: docker.DockerClient, tag: str) -> str:
+    """Build an image that differs from the last, under the same name."""
+    image, _ = engine.images.build(path=str(ROOT), target="serving", tag=tag, network_mode="host", labels={"next": "1"})
+    return str(image.id)
