@@ -142,3 +142,23 @@ def run_training() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, cwd=ROOT, env=clean_environment() | environment, capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def python_with(pytestconfig: pytest.Config) -> Callable[..., Path]:
+    """Makes environments for what pins other versions, kept for later runs; where pip can't make one, a skip."""
+
+    def python_with(*packages: str) -> Path:
+        name = "+".join((*packages, f"python{sys.version_info.major}.{sys.version_info.minor}"))
+        folder = Path(pytestconfig.cache.mkdir(name))
+        python, is_whole = folder / "bin" / "python", folder / "whole"
+        if not is_whole.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            installed = subprocess.run(pip, capture_output=True, text=True)
+            if installed.returncode:
+                pytest.skip(f"pip can't install {' and '.join(packages)}: {installed.stderr.strip().splitlines()[-1]}")
+            is_whole.touch()
+        return python
+
+    return python_with

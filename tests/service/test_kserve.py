@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,35 +19,20 @@ Ask = Callable[[Server, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def kserve_python(pytestconfig: pytest.Config) -> Path:
-    """The Python of an environment with KServe's SDK, kept for later runs; where pip can't make it, a skip."""
-    folder = pytestconfig.cache.mkdir(f"{KSERVE}-python{sys.version_info.major}.{sys.version_info.minor}")
-    python = Path(folder) / "bin" / "python"
-    if not (python.exists() and _run(python, "-c", "import kserve").returncode == 0):
-        _run(sys.executable, "-m", "venv", "--clear", folder)
-        installed = _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", KSERVE)
-        if installed.returncode:
-            pytest.skip(f"pip can't install {KSERVE}: {installed.stderr.strip().splitlines()[-1]}")
-    return python
-
-
-@pytest.fixture(scope="session")
-def ask(kserve_python: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Ask a server, in a protocol, for the first three test images."""
+    python = python_with(KSERVE)
     pictures = tmp_path_factory.mktemp("kserve") / "pictures.npy"
     np.save(pictures, mnist.x_test[:3])
 
     def ask(server: Server, protocol: str) -> dict[str, Any]:
-        done = _run(kserve_python, CLIENT, protocol, f"http://127.0.0.1:{server.port}", pictures)
+        command = [python, CLIENT, protocol, f"http://127.0.0.1:{server.port}", pictures]
+        done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         answers: dict[str, Any] = json.loads(done.stdout)
         return answers
 
     return ask
-
-
-def _run(*command: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*map(str, command)], capture_output=True, text=True)
 
 
 def test_v2(server: Server, ask: Ask) -> None:

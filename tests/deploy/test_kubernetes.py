@@ -1,0 +1,245 @@
+"""The Kubernetes manifests: rendered by kubectl, checked by others' schemas and tools, and against the service itself."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+import service
+from service.errors import SettingsError
+from service.settings import Settings, read_settings, variable
+from tests.conftest import ROOT, Server, serving
+from tests.deploy.manifests import BASE, KSERVE, KUBERNETES, find, pods, render, render_with_components
+from training.__main__ import main
+from training.errors import DataError, NotBetter
+
+CHECKOV = "checkov==3.3.30"
+KSERVE_SDK = "kserve==0.21.0"
+OPERATORS = "cloudcoil-models-knative-serving==1.17.0.1", "cloudcoil-models-prometheus-operator==0.80.1.0"
+
+OF_OPERATORS = {"InferenceService", "ServiceMonitor"}  # Kubernetes itself has no schema of these
+OF_KSERVE = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "timeout"}  # the rest of a predictor is a pod
+END_SECONDS = 5  # for the processes, when all requests have their answer: those of idle connections wait for 2
+
+
+@pytest.fixture(scope="module")
+def renderings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    return {
+        "base": render(BASE),
+        "components": render_with_components(tmp_path_factory.mktemp("components")),
+        "kserve": render(KSERVE),
+    }
+
+
+@pytest.fixture(params=["base", "components", "kserve"])
+def objects(request: pytest.FixtureRequest, renderings: dict[str, list[Any]]) -> list[Any]:
+    return renderings[request.param]
+
+
+@pytest.fixture
+def base(renderings: dict[str, list[Any]]) -> list[Any]:
+    return renderings["base"]
+
+
+@pytest.fixture
+def components(renderings: dict[str, list[Any]]) -> list[Any]:
+    return renderings["components"]
+
+
+@pytest.fixture
+def kserve(renderings: dict[str, list[Any]]) -> list[Any]:
+    return renderings["kserve"]
+
+
+# By tools of others.
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.37"])
+def test_kubernetes_knows_every_field(objects: list[Any], version: str) -> None:
+    for each in objects:
+        if each["kind"] not in OF_OPERATORS:
+            assert kubernetes_validate.validate(each, version, strict=True) == version
+
+
+def test_checkov_finds_only_what_has_a_reason(
+    objects: list[Any], python_with: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+    checkov = python_with(CHECKOV).with_name("checkov")
+    command = [checkov, "--file", "objects.yaml", "--framework", "kubernetes", "--skip-download", "--output", "json"]
+    done = subprocess.run([*command, "--quiet", "--compact"], cwd=tmp_path, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    found = {each["check_id"] for each in report["results"]["failed_checks"]}
+    assert found == {*yaml.safe_load((KUBERNETES / ".checkov.yaml").read_text())["skip-check"]}
+    assert report["summary"]["passed"] > 50
+    assert report["summary"]["parsing_errors"] == 0
+
+
+def test_kserve_knows_every_field(kserve: list[Any], python_with: Callable[..., Path]) -> None:
+    ask(python_with(KSERVE_SDK), "kserve_models.py", find(kserve, "InferenceService"))
+
+
+def test_knative_and_the_prometheus_operator_know_every_field(
+    components: list[Any], kserve: list[Any], python_with: Callable[..., Path]
+) -> None:
+    predictor = find(kserve, "InferenceService")["spec"]["predictor"]
+    template = {"spec": {name: value for name, value in predictor.items() if name not in OF_KSERVE}}
+    made_by_kserve = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"template": template}}
+    objects = [made_by_kserve, find(components, "ServiceMonitor")]
+    known = ask(python_with(*OPERATORS), "operator_models.py", objects)
+    assert [json.loads(line) for line in known.splitlines()] == objects
+
+
+def ask(python: Path, script: str, data: Any) -> str:
+    command = [python, Path(__file__).with_name(script)]
+    done = subprocess.run(command, input=json.dumps(data), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# Against what the service and the training are.
+
+
+def test_images_have_the_version_of_the_package(objects: list[Any]) -> None:
+    images = {container["image"] for _, pod in pods(objects) for container in pod["containers"]}
+    assert images == {f"mnist-service:{service.__version__}", f"mnist-training:{service.__version__}"}
+
+
+def test_settings_are_taken_by_the_service(objects: list[Any]) -> None:
+    settings = read_settings(find(objects, "ConfigMap")["data"])
+    assert settings.log_format == "json"
+
+
+def test_no_pod_gets_variables_named_after_the_service(objects: list[Any]) -> None:
+    with pytest.raises(SettingsError):
+        read_settings({"MNIST_SERVICE_HOST": "10.0.0.1"})
+    with pytest.raises(SettingsError):
+        read_settings({"MNIST_PORT": "tcp://10.0.0.1:80"})
+    assert [pod["enableServiceLinks"] for _, pod in pods(objects)] == [False, False]
+
+
+def test_other_variables_are_known(kserve: list[Any]) -> None:
+    (container,) = find(kserve, "InferenceService")["spec"]["predictor"]["containers"]
+    names = {each["name"] for each in container["env"]}
+    known = {variable(field) for field in Settings.__struct_fields__}
+    assert {name for name in names if name.startswith("MNIST_")} <= known
+
+
+def test_pods_have_the_time_that_the_service_takes_to_stop(base: list[Any], kserve: list[Any]) -> None:
+    grace = read_settings(find(base, "ConfigMap")["data"]).grace
+    pod = find(base, "Deployment")["spec"]["template"]["spec"]
+    before = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] == before + grace + END_SECONDS
+    assert find(kserve, "InferenceService")["spec"]["predictor"]["timeout"] >= grace + END_SECONDS
+
+
+@pytest.fixture(scope="module")
+def running() -> Any:
+    with serving() as server:
+        yield server
+
+
+def test_probes_are_answered(running: Server, base: list[Any], kserve: list[Any]) -> None:
+    for objects in (base, kserve):
+        ((_, pod),) = (each for each in pods(objects) if "ports" in each[1]["containers"][0])
+        (container,) = pod["containers"]
+        (port,) = container["ports"]
+        assert port["containerPort"] == Settings().port
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            asked = container[probe]["httpGet"]
+            assert asked["port"] in (port["name"], port["containerPort"])
+            assert running.ask("GET", asked["path"])[0] == 200
+
+
+def test_selectors_select_the_pods_of_the_service_alone(base: list[Any], kserve: list[Any]) -> None:
+    deployment = find(base, "Deployment")["spec"]
+    selectors = [
+        deployment["selector"]["matchLabels"],
+        find(base, "Service")["spec"]["selector"],
+        find(base, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        find(base, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        *(each["labelSelector"]["matchLabels"] for each in deployment["template"]["spec"]["topologySpreadConstraints"]),
+    ]
+    for objects, selector in (
+        *((base, selector) for selector in selectors),
+        (kserve, find(kserve, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]),
+    ):
+        images = [pod["containers"][0]["image"] for labels, pod in pods(objects) if selector.items() <= labels.items()]
+        assert images == [f"mnist-service:{service.__version__}"]
+
+
+def test_objects_name_each_other(components: list[Any]) -> None:
+    target = find(components, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
+    assert find(components, target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
+    offered = find(components, "Service")
+    (container,) = find(components, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert [port["targetPort"] for port in offered["spec"]["ports"]] == [container["ports"][0]["name"]]
+    monitor = find(components, "ServiceMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= offered["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == offered["spec"]["ports"][0]["name"]
+    claims = {each["metadata"]["name"] for each in components if each["kind"] == "PersistentVolumeClaim"}
+    volumes = [volume for _, pod in pods(components) for volume in pod["volumes"]]
+    assert {each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each} == claims
+    assert {each["metadata"].get("namespace") for each in components if each["kind"] != "Namespace"} == {"mnist"}
+
+
+def test_metrics_are_where_the_monitor_asks(running: Server, components: list[Any]) -> None:
+    connection = running.connect()
+    connection.request("GET", find(components, "ServiceMonitor")["spec"]["endpoints"][0]["path"])
+    assert b"mnist_requests_total" in connection.getresponse().read()
+
+
+def test_pods_run_as_the_images_do(objects: list[Any]) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    user, models = re.findall(r"^USER (\d+)$", dockerfile, re.M)[-1], re.findall(r"MNIST_MODELS=(\S+)", dockerfile)[0]
+    for _, pod in pods(objects):
+        (container,) = pod["containers"]
+        context = pod.get("securityContext", {}) | container["securityContext"]
+        assert context["runAsUser"] == int(user)
+        variables = {each["name"]: each["value"] for each in container.get("env", [])}
+        if "STORAGE_URI" in variables:
+            assert (
+                variables["STORAGE_URI"]
+                == f"pvc://{find(objects, 'PersistentVolumeClaim', 'mnist-models')['metadata']['name']}"
+            )
+        else:
+            assert models in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_the_predictor_is_given_what_the_deployment_is(base: list[Any], kserve: list[Any]) -> None:
+    pod = find(base, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (predictor,) = find(kserve, "InferenceService")["spec"]["predictor"]["containers"]
+    assert predictor["resources"] == container["resources"]
+    assert predictor["securityContext"] == pod["securityContext"] | container["securityContext"]
+    assert predictor["envFrom"] == container["envFrom"]
+
+
+def test_the_training_understands_its_arguments(objects: list[Any]) -> None:
+    job = find(objects, "CronJob", "mnist-training")["spec"]
+    (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    options = main.make_context("training", [*container["args"]]).params
+    assert options["resume"] is True
+    assert job["suspend"] == (options["extra"] is None)
+    if options["extra"]:
+        assert str(options["extra"]) in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_no_job_tries_again_what_is_no_better(base: list[Any]) -> None:
+    job = find(base, "CronJob", "mnist-training")["spec"]["jobTemplate"]["spec"]
+    fails = job["podFailurePolicy"]["rules"][0]
+    assert fails["action"] == "FailJob"
+    assert fails["onExitCodes"]["values"] == [DataError.exit_code, NotBetter.exit_code]
+    assert fails["onExitCodes"]["containerName"] == job["template"]["spec"]["containers"][0]["name"]
+
+
+def test_the_namespace_is_restricted(objects: list[Any]) -> None:
+    labels = find(objects, "Namespace")["metadata"]["labels"]
+    modes = {name.split("/")[1]: value for name, value in labels.items() if name.startswith("pod-security")}
+    assert modes == {"enforce": "restricted", "warn": "restricted", "audit": "restricted"}
