@@ -154,7 +154,7 @@ def python_with(pytestconfig: pytest.Config) -> Callable[..., Path]:
         python, is_whole = folder / "bin" / "python", folder / "whole"
         if not is_whole.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
             installed = subprocess.run(pip, capture_output=True, text=True)
             if installed.returncode:
                 pytest.skip(f"pip can't install {' and '.join(packages)}: {installed.stderr.strip().splitlines()[-1]}")

@@ -52,7 +52,7 @@ class Container(Server):
 
     def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
         ports: Any = {"8080/tcp": ("127.0.0.1", None)}
-        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED, **options)
+        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED | options)
 
     def wait_until_ready(self) -> None:
         for line in self.container.logs(stream=True):

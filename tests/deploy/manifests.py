@@ -63,3 +63,14 @@ def pods(objects: list[Any]) -> list[tuple[dict[str, str], Any]]:
                 continue
         found.append((template["metadata"]["labels"], template["spec"]))
     return found
+
+
+def mounts(pod: Any) -> dict[str, str]:
+    """Give where the one container of a pod has each persistent volume, by the claim."""
+    claims = {
+        each["name"]: each["persistentVolumeClaim"]["claimName"]
+        for each in pod["volumes"]
+        if "persistentVolumeClaim" in each
+    }
+    (container,) = pod["containers"]
+    return {claims[each["name"]]: each["mountPath"] for each in container["volumeMounts"] if each["name"] in claims}

@@ -1,9 +1,9 @@
-"""The Kubernetes manifests: rendered by kubectl, checked by others' schemas and tools, and against the service itself."""
+"""The Kubernetes manifests, as kubectl renders them: by the schemas and tools of others, and against the service."""
 
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import service
 from service.errors import SettingsError
 from service.settings import Settings, read_settings, variable
 from tests.conftest import ROOT, Server, serving
-from tests.deploy.manifests import BASE, KSERVE, KUBERNETES, find, pods, render, render_with_components
+from tests.deploy.manifests import BASE, KSERVE, KUBERNETES, find, mounts, pods, render, render_with_components
 from training.__main__ import main
 from training.errors import DataError, NotBetter
 
@@ -71,7 +71,7 @@ def test_checkov_finds_only_what_has_a_reason(
     objects: list[Any], python_with: Callable[..., Path], tmp_path: Path
 ) -> None:
     (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
-    checkov = python_with(CHECKOV).with_name("checkov")
+    checkov = str(python_with(CHECKOV).with_name("checkov"))
     command = [checkov, "--file", "objects.yaml", "--framework", "kubernetes", "--skip-download", "--output", "json"]
     done = subprocess.run([*command, "--quiet", "--compact"], cwd=tmp_path, capture_output=True, text=True)
     report = json.loads(done.stdout)
@@ -140,7 +140,7 @@ def test_pods_have_the_time_that_the_service_takes_to_stop(base: list[Any], kser
 
 
 @pytest.fixture(scope="module")
-def running() -> Any:
+def running() -> Iterator[Server]:
     with serving() as server:
         yield server
 
@@ -202,14 +202,17 @@ def test_pods_run_as_the_images_do(objects: list[Any]) -> None:
         (container,) = pod["containers"]
         context = pod.get("securityContext", {}) | container["securityContext"]
         assert context["runAsUser"] == int(user)
-        variables = {each["name"]: each["value"] for each in container.get("env", [])}
-        if "STORAGE_URI" in variables:
-            assert (
-                variables["STORAGE_URI"]
-                == f"pvc://{find(objects, 'PersistentVolumeClaim', 'mnist-models')['metadata']['name']}"
-            )
-        else:
-            assert models in [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert "volumes" not in pod or models in mounts(pod).values()
+
+
+def test_the_service_reads_the_volume_that_the_training_writes(components: list[Any], kserve: list[Any]) -> None:
+    claim = find(components, "PersistentVolumeClaim", "mnist-models")["metadata"]["name"]
+    assert claim in mounts(find(components, "Deployment")["spec"]["template"]["spec"])
+    training = find(components, "CronJob", "mnist-training")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert claim in mounts(training)
+    (predictor,) = find(kserve, "InferenceService")["spec"]["predictor"]["containers"]
+    assert {"name": "STORAGE_URI", "value": f"pvc://{claim}"} in predictor["env"]
+    assert {"name": "MNIST_MODELS", "value": "/mnt/models"} in predictor["env"]  # where KServe mounts it
 
 
 def test_the_predictor_is_given_what_the_deployment_is(base: list[Any], kserve: list[Any]) -> None:

@@ -26,8 +26,8 @@ def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pyte
     np.save(pictures, mnist.x_test[:3])
 
     def ask(server: Server, protocol: str) -> dict[str, Any]:
-        command = [python, CLIENT, protocol, f"http://127.0.0.1:{server.port}", pictures]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = python, CLIENT, protocol, f"http://127.0.0.1:{server.port}", pictures
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         answers: dict[str, Any] = json.loads(done.stdout)
         return answers
