@@ -12,4 +12,4 @@ MODELS = {
 }
 
 for data in json.load(sys.stdin):
-    print(MODELS[data["kind"]].model_validate(data).model_dump_json(by_alias=True, exclude_none=True))
+    print(MODELS[data["kind"]].model_validate(data).model_dump_json(by_alias=True, exclude_unset=True))
