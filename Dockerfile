@@ -1,38 +1,83 @@
 # docker build -t mnist-service .                            serves; holds no TensorFlow and no build tools
 # docker build -t mnist-training --target training .        fits new versions into the volume /models
+# Each build of a revision holds the same files: packages by the lock's hashes, and nothing that tells the time.
 
-FROM python:3.13-slim AS common
+ARG BASE=python:3.13-slim
+ARG VERSION=1.0.0
+
+FROM $BASE AS common
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MNIST_MODELS=/models
 WORKDIR /app
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mnist \
+# useradd would write today's date to /etc/shadow; the epoch is no date to it.
+RUN SOURCE_DATE_EPOCH=0 useradd --uid 10001 --no-log-init --no-create-home --shell /usr/sbin/nologin mnist \
     && install -d -o mnist -g mnist /models
+COPY LICENSE .
+ARG BASE
+ARG VERSION
+LABEL org.opencontainers.image.version=$VERSION org.opencontainers.image.base.name=$BASE
 
-FROM python:3.13-slim AS serving-packages
-COPY deploy/requirements-serving.txt deploy/requirements-image.txt deploy/leave_out.py /
-RUN pip install --no-cache-dir --prefix /packages --require-hashes -r /requirements-serving.txt
-RUN pip install --no-cache-dir --require-hashes -r /requirements-image.txt \
-    && python /leave_out.py /packages/lib/python*/site-packages
+FROM $BASE AS tools
+WORKDIR /build
+COPY deploy/requirements-image.txt .
+RUN python -m venv --without-pip /tools \
+    && pip --python /tools/bin/python install --no-cache-dir --no-compile --only-binary :all: \
+        --require-hashes -r requirements-image.txt
+# What the bill of materials is of: the project, which leaves its version to the build.
+COPY pyproject.toml .
+ARG VERSION
+RUN sed -i "s/^dynamic = .*/version = \"$VERSION\"/" pyproject.toml
 
-FROM python:3.13-slim AS training-packages
-COPY deploy/requirements-training.txt /
-RUN pip install --no-cache-dir --prefix /packages --require-hashes -r /requirements-training.txt
-
-FROM common AS training
-COPY --from=training-packages /packages /usr/local
-COPY service service
-COPY training training
-ENV HOME=/tmp
-USER 10001
-ENTRYPOINT ["python", "-m", "training"]
+FROM tools AS serving-packages
+COPY deploy/requirements-serving.txt deploy/leave_out.py ./
+RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
+        --require-hashes -r requirements-serving.txt \
+    && /tools/bin/python leave_out.py /packages/lib/python*/site-packages
+# It lists what the image's Python will find, but doesn't itself import from there (-E).
+RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
+        --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
 
 FROM common AS serving
 COPY --from=serving-packages /packages /usr/local
+COPY --from=serving-packages /build/sbom.cdx.json .
 COPY service service
-# The service starts in half the time with all that it imports compiled, also of Python's own library.
-RUN PYTHONDONTWRITEBYTECODE= python -m gunicorn --check-config --config python:service.gunicorn_conf 'service:create_app()'
+# It starts in half the time with all that it imports compiled, of Python's own library, too. What Python compiles by
+# itself holds the time of its source, so that only says what to compile, beside all that the workers may import.
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=/tmp/imported \
+        python -m gunicorn --check-config --config python:service.gunicorn_conf 'service:create_app()' \
+    && find /tmp/imported -name '*.pyc' | sed -E 's|/tmp/imported(.*)\.cpython-.*|\1.py|' | sort \
+        | python -m compileall -q --invalidation-mode unchecked-hash -i - \
+            service /usr/local/lib/python*/site-packages/gunicorn /usr/local/lib/python*/logging \
+    && rm -r /tmp/imported
 ENV MNIST_HOST=0.0.0.0 OPENBLAS_NUM_THREADS=1
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 CMD ["python", "-m", "service"]
+LABEL org.opencontainers.image.title=mnist-service \
+    org.opencontainers.image.description="Reads handwritten digits: a model trained on MNIST, served over HTTP" \
+    org.opencontainers.image.licenses=MIT
+
+FROM tools AS training-packages
+COPY deploy/requirements-training.txt .
+RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
+        --require-hashes -r requirements-training.txt \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
+RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
+        --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
+
+FROM common AS training
+COPY --from=training-packages /packages /usr/local
+COPY --from=training-packages /build/sbom.cdx.json .
+COPY service service
+COPY training training
+ENV HOME=/tmp
+USER 10001
+ENTRYPOINT ["python", "-m", "training"]
+LABEL org.opencontainers.image.title=mnist-training \
+    org.opencontainers.image.description="Fits new versions of the model that mnist-service serves" \
+    org.opencontainers.image.licenses="MIT AND CC-BY-SA-3.0"
+
+# What is built where no target is named.
+FROM serving

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: serve test train bench image lock clean
+.PHONY: serve test train bench image audit lock clean
 
 serve: $(VENV)/.serving
 	$(RUN) -m service
@@ -21,8 +21,17 @@ train: $(VENV)/.training
 bench: $(VENV)/.test
 	$(RUN) -m tests.benchmarks.comparison
 
+# Both images, labelled with the commit that they are built from.
 image:
-	docker build -t mnist-service .
+	for target in serving:mnist-service training:mnist-training; do \
+	    docker build --target $${target%:*} -t $${target#*:} \
+	        --label org.opencontainers.image.revision=$$(git describe --always --abbrev=40 --dirty) \
+	        --label org.opencontainers.image.created=$$(git log -1 --format=%cI) . || exit; \
+	done
+
+# What vulnerabilities of the locked packages are known; an error, too, where the network has no record of them.
+audit: $(VENV)/.test
+	for file in deploy/requirements-*.txt; do $(VENV)/bin/pip-audit --strict --disable-pip --require-hashes -r $$file || exit; done
 
 # What is installed here and in the images, with hashes. After a change of pyproject.toml: make lock
 lock:

@@ -18,7 +18,7 @@ LOCKED: Any = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def engine() -> docker.DockerClient:
     try:
         client = docker.from_env()
@@ -35,16 +35,20 @@ def engine() -> docker.DockerClient:
     return client
 
 
-def build(engine: docker.DockerClient, target: str) -> str:
-    image, _ = engine.images.build(
-        path=str(ROOT), target=target, tag=f"mnist-{target}:test", network_mode="host", rm=True, forcerm=True
-    )
+def build(engine: docker.DockerClient, target: str, tag: str = "", **options: Any) -> str:
+    options |= {"path": str(ROOT), "network_mode": "host", "rm": True, "forcerm": True}
+    image, _ = engine.images.build(target=target, tag=tag or f"mnist-{target}:test", **options)
     return str(image.id)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def image(engine: docker.DockerClient) -> str:
     return build(engine, "serving")
+
+
+@pytest.fixture(scope="session")
+def training_image(engine: docker.DockerClient) -> str:
+    return build(engine, "training")
 
 
 class Container(Server):

@@ -65,12 +65,12 @@ class Replica(Container):
 
 
 @pytest.fixture(scope="module")
-def project(engine: docker.DockerClient, image: str) -> Iterator[Project]:
+def project(engine: docker.DockerClient, image: str, training_image: str) -> Iterator[Project]:
     project = Project(engine, *compose_command())
     for service in ("proxy", "prometheus"):
         obtain(engine, yaml.safe_load(FILE.read_text())["services"][service]["image"])
     engine.images.get(image).tag(project.images["SERVICE_IMAGE"])
-    engine.images.get(build(engine, "training")).tag(project.images["TRAINING_IMAGE"])
+    engine.images.get(training_image).tag(project.images["TRAINING_IMAGE"])
     try:
         project("up", "--detach", "--no-build", "--scale", f"service={REPLICAS}", "service", "proxy", "prometheus")
         yield project
@@ -150,7 +150,7 @@ def test_no_request_fails_while_images_and_versions_are_replaced(
     photos = [each.data for each in make(mnist.train, 1, seed=1) if each.condition.startswith("photo")]
     old = project.replicas()
     assert len(old) == REPLICAS
-    new = build_next(engine, project.images["SERVICE_IMAGE"])
+    new = build(engine, "serving", project.images["SERVICE_IMAGE"], labels={"next": "1"})
     with load(project.port("proxy", 8000), [SEVEN.read_bytes()] * (CLIENTS - 2) + photos[:2]) as clients:
         before = clients.counts()
         project.roll()
@@ -170,9 +170,3 @@ def test_no_request_fails_while_images_and_versions_are_replaced(
     assert retrained.keys() == {"version 2", "version 1"}
     assert after.keys() == {"version 1"}
     assert killed.total() - killed["version 1"] <= CLIENTS  # in flight on it
-
-
-def build_next(engine: docker.DockerClient, tag: str) -> str:
-    """Build an image that differs from the last, under the same name."""
-    image, _ = engine.images.build(path=str(ROOT), target="serving", tag=tag, network_mode="host", labels={"next": "1"})
-    return str(image.id)

@@ -18,7 +18,7 @@ from service.digits import scale
 from service.images import FORMATS
 from service.runtimes import LiteRT
 from tests.conftest import SEVEN, Server, png, serving
-from tests.container.conftest import Container, build
+from tests.container.conftest import Container
 from tests.service.formats import encode
 from training.data import Dataset
 from training.uploads import make
@@ -157,9 +157,8 @@ def test_health_check_command_of_the_image(container: Container) -> None:
 
 
 def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_service(
-    engine: docker.DockerClient, image: str, mnist: Dataset
+    engine: docker.DockerClient, image: str, training_image: str, mnist: Dataset
 ) -> None:
-    training = build(engine, "training")
     volume = engine.volumes.create()
     mount = {volume.name: {"bind": "/models", "mode": "rw"}}
     serving = Container(engine, image, volumes=mount)
@@ -167,7 +166,7 @@ def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_servi
         serving.wait_until_ready()
         for versions in (["1"], ["2", "1"]):
             command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
-            log = engine.containers.run(training, command, volumes=mount, remove=True)
+            log = engine.containers.run(training_image, command, volumes=mount, remove=True)
             assert f"Version {versions[0]} is in /models/mnist/{versions[0]}" in log.decode()
             serving.wait_until_served(*versions)
         status, answer = serving.post(png(mnist.x_test[0]))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.conftest import SEVEN
-from tests.container.conftest import Container, build
+from tests.container.conftest import Container
 from tests.deploy.manifests import BASE, KSERVE, find, mounts, pods, render
 
 MOUNTED_BY_KSERVE = {"mnist-models": "/mnt/models"}  # the volume of STORAGE_URI
@@ -87,14 +87,14 @@ def running(engine: docker.DockerClient, image: str, objects: list[Any], volume:
 
 @pytest.mark.parametrize("folder", [BASE, KSERVE], ids=["deployment", "inference service"])
 def test_it_serves_what_the_training_job_fits(
-    engine: docker.DockerClient, image: str, models: Any, folder: Any
+    engine: docker.DockerClient, image: str, training_image: str, models: Any, folder: Any
 ) -> None:
     objects = render(folder)
     training = pod_of(objects, "mnist-training")
     arguments = [*training["containers"][0]["args"], "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
     with running(engine, image, objects, models) as service:
         assert service.post(SEVEN.read_bytes())[1]["model"]["version"] == "2"  # of the package
-        engine.containers.run(build(engine, "training"), arguments, remove=True, **options(objects, training, models))
+        engine.containers.run(training_image, arguments, remove=True, **options(objects, training, models))
         service.wait_until_served("1")
         assert service.post(SEVEN.read_bytes())[1]["digit"] == 7
 
