@@ -115,13 +115,12 @@ def prometheus(
 def write_week(file: Path, scrape: Scrape, instance: str) -> None:
     """Write eight days, each hour of which was as this scrape, of what is compared with the week before."""
     samples = [each for each in scrape.samples if each.name.startswith(("mnist_predicted_digits", "mnist_confidence"))]
+    hours, now = 8 * 24, time.time()
     with file.open("w") as lines:
         for sample in samples:
-            labels = ",".join(
-                f'{name}="{value}"' for name, value in {"job": "mnist", "instance": instance, **sample.labels}.items()
-            )
-            for hour in range(8 * 24):
-                lines.write(f"{sample.name}{{{labels}}} {sample.value * hour} {time.time() - (8 * 24 - hour) * 3600}\n")
+            labels = {"job": "mnist", "instance": instance, **sample.labels}
+            series = sample.name + "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+            lines.writelines(f"{series} {sample.value * hour} {now - (hours - hour) * 3600}\n" for hour in range(hours))
         lines.write("# EOF\n")
 
 
