@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,14 @@ def multipart(*files: tuple[str, bytes], field: str = "image") -> tuple[bytes, d
         for name, content in files
     ]
     return b"".join(parts) + b"--limit--\r\n", {"Content-Type": "multipart/form-data; boundary=limit"}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what comes soon, and a minute at most."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def copy_version(shipped: Path, models: Path, report: str = "", **card: Any) -> Path:

@@ -1,12 +1,11 @@
 """The images, built in a real engine, and containers of them."""
 
-import time
 from typing import Any
 
 import docker
 import pytest
 
-from tests.conftest import ROOT, Server
+from tests.conftest import ROOT, Server, wait_until
 
 # Everything a cautious orchestrator takes away.
 LOCKED: Any = {
@@ -73,7 +72,4 @@ class Container(Server):
             statuses = self.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
             return [each["version"] for each in statuses if each["state"] == "AVAILABLE"]
 
-        deadline = time.monotonic() + 60
-        while not all(served() == [*versions] for _ in range(20)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: all(served() == [*versions] for _ in range(20)))

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,9 @@ import docker
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SEVEN, clean_environment
+from tests.conftest import ROOT, SEVEN, clean_environment, wait_until
 from tests.container.conftest import Container, build
+from tests.deploy.conftest import Prometheus
 from training.data import Dataset
 from training.uploads import make
 
@@ -123,10 +123,8 @@ class Load:
 
     def counts(self) -> Counter[str]:
         """Count the answers since the last call; at least those to a hundred requests from now on are among them."""
-        enough, deadline = len(self.answers) + 100 + CLIENTS, time.monotonic() + 60
-        while len(self.answers) < enough:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        enough = len(self.answers) + 100 + CLIENTS
+        wait_until(lambda: len(self.answers) >= enough)
         start, self.seen = self.seen, len(self.answers)
         return Counter(self.answers[start : self.seen])
 
@@ -142,6 +140,12 @@ def load(port: int, pictures: list[bytes]) -> Iterator[Load]:
             load.stopped.set()
     for each in done:
         each.result()
+
+
+def test_prometheus_finds_all_replicas(project: Project) -> None:
+    prometheus = Prometheus(project.port("prometheus", 9090))
+    wait_until(lambda: len(prometheus.get("query", query='up{job="mnist"} == 1')["result"]) == REPLICAS)
+    assert prometheus.rules()
 
 
 def test_no_request_fails_while_images_and_versions_are_replaced(

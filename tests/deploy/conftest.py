@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from service.settings import DEFAULT_MODELS
-from tests.conftest import ROOT, Server, copy_version, png, serving
-from tests.service.test_metrics import Scrape, eventually
+from tests.conftest import ROOT, Server, copy_version, png, serving, wait_until
+from tests.service.test_metrics import Scrape
 from training.data import Dataset
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
@@ -55,7 +55,7 @@ def exposed(shipped: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFact
     (copy_version(shipped, models) / "saved_model.pb").write_text("damaged")
     with serving("--models", str(models)) as server:
         send_pictures(server, mnist)
-        eventually(lambda: Scrape(server).sum("mnist_version_refused", version="9") > 0)
+        wait_until(lambda: Scrape(server).sum("mnist_version_refused", version="9") > 0)
         return {each.name: set(each.labels) for each in Scrape(server).samples}
 
 
@@ -105,10 +105,10 @@ def prometheus(
         )
         configure(folder, address)
         with running(folder) as prometheus:
-            eventually(lambda: 1 in prometheus.values("up"))
+            wait_until(lambda: 1 in prometheus.values("up"))
             send_pictures(server, mnist)
-            eventually(lambda: max(prometheus.values("increase(mnist_batch_pictures_sum[1m])"), default=0) > 0)
-            eventually(lambda: all(rule["health"] != "unknown" for rule in prometheus.rules()))
+            wait_until(lambda: max(prometheus.values("increase(mnist_batch_pictures_sum[1m])"), default=0) > 0)
+            wait_until(lambda: all(rule["health"] != "unknown" for rule in prometheus.rules()))
             yield prometheus
 
 
@@ -144,7 +144,7 @@ def running(folder: Path) -> Iterator[Prometheus]:
     with log.open("w") as output:
         process = subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stderr=output, stdout=output)
     try:
-        eventually(lambda: "Server is ready" in log.read_text() or process.poll() is not None)
+        wait_until(lambda: "Server is ready" in log.read_text() or process.poll() is not None)
         listening = re.search(r"Listening on.* address=127\.0\.0\.1:(\d+)", log.read_text())
         assert listening, log.read_text()
         yield Prometheus(int(listening[1]))

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import ROOT, SEVEN, Server, clean_environment, png, serving
+from tests.conftest import ROOT, SEVEN, Server, clean_environment, png, serving, wait_until
 from tests.service.test_process import workers
 
 DIGIT = SEVEN.read_bytes()
@@ -317,10 +317,7 @@ def test_the_workers_end_with_a_main_process_that_was_killed() -> None:
         pids = workers(server)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
-        deadline = time.monotonic() + 30
-        while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
 
 
 def test_a_certificate_is_refused_not_ignored() -> None:

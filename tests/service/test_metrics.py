@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.app import create_app
 from service.errors import ServiceError
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
+from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving, wait_until
 from tests.service.test_process import workers
 from training.data import Dataset
 
@@ -34,7 +34,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(models: Path) -> Iterator[Server]:
     with serving("--workers", "2", "--models", str(models), "--max-bytes", "1000000") as server:
-        eventually(lambda: Scrape(server).sum("mnist_version_loaded") == 4)  # two versions in each of two
+        wait_until(lambda: Scrape(server).sum("mnist_version_loaded") == 4)  # two versions in each of two
         yield server
 
 
@@ -66,13 +66,6 @@ class Scrape:
         }  # fmt: skip
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def codes(error: type[ServiceError]) -> set[str]:
     return {error.code}.union(*map(codes, error.__subclasses__()))
 
@@ -95,8 +88,8 @@ def post_all(connection: HTTPConnection, count: int) -> None:
 
 def kill(server: Server, process: int) -> None:
     os.kill(process, 9)
-    eventually(lambda: process not in workers(server) and len(workers(server)) == 2)
-    eventually(lambda: Scrape(server).sum("mnist_version_loaded") == 4)
+    wait_until(lambda: process not in workers(server) and len(workers(server)) == 2)
+    wait_until(lambda: Scrape(server).sum("mnist_version_loaded") == 4)
 
 
 def test_counts_over_both_workers_add_up(server: Server) -> None:
@@ -250,19 +243,19 @@ def test_counts_that_cannot_be_read_end_neither_the_service_nor_the_metrics(serv
     file.unlink()
     file.write_bytes(b"damaged" * 1000)
     os.kill(process, 9)
-    eventually(lambda: any(f"What process {process} counted is lost." in line for line in server.log))
-    eventually(lambda: len(workers(server)) == 2 and process not in workers(server))
+    wait_until(lambda: any(f"What process {process} counted is lost." in line for line in server.log))
+    wait_until(lambda: len(workers(server)) == 2 and process not in workers(server))
     assert Scrape(server).sum("mnist_requests_total") > 0
     assert server.post(DIGIT)[0] == 200
 
 
 def test_a_version_that_is_refused_is_shown_and_one_that_is_gone_is_not(server: Server, models: Path) -> None:
-    eventually(lambda: Scrape(server).sum("mnist_version_state", version="1", state="AVAILABLE") == 2)
+    wait_until(lambda: Scrape(server).sum("mnist_version_state", version="1", state="AVAILABLE") == 2)
     (models / "mnist" / "1" / "saved_model.pb").write_bytes(b"")
-    eventually(lambda: Scrape(server).sum("mnist_version_refused", version="1") == 2)
+    wait_until(lambda: Scrape(server).sum("mnist_version_refused", version="1") == 2)
     assert Scrape(server).sum("mnist_version_refused") == 2
     shutil.rmtree(models / "mnist" / "1")
-    eventually(lambda: Scrape(server).values("version") == {"2"})
+    wait_until(lambda: Scrape(server).values("version") == {"2"})
 
 
 def test_the_folder_of_counts_is_gone_after_the_stop(server: Server) -> None:

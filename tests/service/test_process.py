@@ -7,21 +7,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.conftest import SEVEN, Server, serving
+from tests.conftest import SEVEN, Server, serving, wait_until
 
 DIGIT = SEVEN.read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def logged(server: Server, text: str) -> list[str]:

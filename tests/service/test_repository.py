@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from service.models import load
 from service.repository import Repository
 from service.settings import Settings
 from service.versions import Choice
-from tests.conftest import SEVEN, Server, serving
+from tests.conftest import SEVEN, Server, serving, wait_until
 from tests.service.test_process import workers
 from training.data import Dataset
 
@@ -48,13 +47,6 @@ def folder(shipped: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def states(repository: Repository) -> dict[int, str]:
     return {version.number: version.state for version in repository.versions()}
 
@@ -67,7 +59,7 @@ def settled() -> Iterator[Callable[..., Repository]]:
     def make(folder: Path, **options: Any) -> Repository:
         repository = Repository(Settings(models=folder, **options))
         repositories.append(repository)
-        until(lambda: not set(states(repository).values()) & {"START", "LOADING"})
+        wait_until(lambda: not set(states(repository).values()) & {"START", "LOADING"})
         return repository
 
     yield make
@@ -87,9 +79,9 @@ def test_all_are_served_under_their_numbers_and_the_highest_is_the_default(settl
 def test_a_new_version_becomes_the_default_and_goes_when_removed(settled: Settled, folder: Path, shipped: Path) -> None:
     repository = settled(folder)
     copy(shipped, folder, 7)
-    until(lambda: repository.default().version == 7)
+    wait_until(lambda: repository.default().version == 7)
     shutil.rmtree(folder / "mnist" / "7")
-    until(lambda: repository.default().version == 5)
+    wait_until(lambda: repository.default().version == 5)
     assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
     with pytest.raises(UnknownModel):
         repository.model(7)
@@ -141,7 +133,7 @@ def test_a_bad_version_is_refused_and_the_old_one_keeps_serving(
 ) -> None:
     repository = settled(folder)
     spoil(copy(shipped, folder, 7), how)
-    until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].reason)
+    wait_until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].reason)
     assert reason in caplog.text
     assert repository.default().version == 5
     with pytest.raises(UnknownModel, match="can't be served"):
@@ -153,9 +145,9 @@ def test_a_refused_version_is_taken_once_it_is_whole(settled: Settled, folder: P
     version = copy(shipped, folder, 7)
     graph = (version / "saved_model.pb").read_bytes()
     (version / "saved_model.pb").write_bytes(graph[:100])
-    until(lambda: states(repository).get(7) == "END")
+    wait_until(lambda: states(repository).get(7) == "END")
     (version / "saved_model.pb").write_bytes(graph)
-    until(lambda: repository.default().version == 7)
+    wait_until(lambda: repository.default().version == 7)
     assert repository.versions()[0].reason == ""
 
 
@@ -164,7 +156,7 @@ def test_a_loaded_version_that_is_spoilt_on_disk_keeps_serving(settled: Settled,
     before = repository.default().predict(scale(mnist.x_test[:50]))
     for file in filter(Path.is_file, (folder / "mnist" / "5").rglob("*")):
         file.write_bytes(b"")
-    until(lambda: "is wrong" in repository.versions()[0].reason)
+    wait_until(lambda: "is wrong" in repository.versions()[0].reason)
     assert repository.default().version == 5
     np.testing.assert_array_equal(repository.default().predict(scale(mnist.x_test[:50])), before)
 
@@ -189,7 +181,7 @@ def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
 def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
     repository = settled(folder)
     versions.write_choice(folder / "mnist", Choice({"stable": 3, "gone": 4}, withdrawn=(5,)))
-    until(lambda: repository.default().version == 3)
+    wait_until(lambda: repository.default().version == 3)
     assert repository.number("stable") == 3
     for label in ("gone", "canary"):
         with pytest.raises(UnknownLabel):
@@ -199,7 +191,7 @@ def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
     repository.refresh()
     assert (repository.default().version, repository.number("stable")) == (3, 3)
     (folder / "mnist" / versions.CHOICE).unlink()
-    until(lambda: repository.default().version == 5)
+    wait_until(lambda: repository.default().version == 5)
 
 
 def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shipped: Path, tmp_path: Path) -> None:
@@ -207,10 +199,10 @@ def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shi
     assert (repository.default().version, list(states(repository))) == (2, [2, 1])
     (tmp_path / "mnist").mkdir()
     copy(shipped, tmp_path, 1)
-    until(lambda: repository.default().version == 1)
-    until(lambda: states(repository) == {1: "AVAILABLE"})
+    wait_until(lambda: repository.default().version == 1)
+    wait_until(lambda: states(repository) == {1: "AVAILABLE"})
     shutil.rmtree(tmp_path / "mnist" / "1")
-    until(lambda: repository.default().version == 2)
+    wait_until(lambda: repository.default().version == 2)
 
 
 def test_without_any_that_can_be_served_it_waits_for_one(settled: Settled, shipped: Path, tmp_path: Path) -> None:
@@ -219,7 +211,7 @@ def test_without_any_that_can_be_served_it_waits_for_one(settled: Settled, shipp
     with pytest.raises(ModelError):
         repository.default()
     copy(shipped, tmp_path, 2)
-    until(lambda: states(repository).get(2) == "AVAILABLE")
+    wait_until(lambda: states(repository).get(2) == "AVAILABLE")
     assert repository.default().version == 2
 
 
@@ -301,7 +293,7 @@ def loaded_by(server: Server, version: int) -> int:
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
     with serving("--workers", "2", "--models", str(folder)) as server:
-        until(lambda: loaded_by(server, 5) == 2)
+        wait_until(lambda: loaded_by(server, 5) == 2)
         yield server
 
 
@@ -309,15 +301,15 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
     load = Load(server)
     for number in (7, 8):
         copy(shipped, folder, number)
-        until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
+        wait_until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
     spoil(copy(shipped, folder, 9), "corrupt")
-    until(lambda: sum("Version 9 is refused" in line for line in server.log) == 2)
+    wait_until(lambda: sum("Version 9 is refused" in line for line in server.log) == 2)
     refused, *others = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
     assert (refused["version"], refused["state"]) == ("9", "END")
     assert "saved_model.pb is not as its model card records it" in refused["status"]["error_message"]
     assert [(each["version"], each["state"]) for each in others] == [(n, "AVAILABLE") for n in ("8", "7", "5", "3")]
     shutil.rmtree(folder / "mnist" / "8")
-    until(lambda: {answer[1] for answer in load.answers[-20:]} == {"7"})
+    wait_until(lambda: {answer[1] for answer in load.answers[-20:]} == {"7"})
     answers = load.stop()
     assert {status for status, _ in answers} == {200}
     assert {version for _, version in answers} == {"5", "7", "8"}
@@ -326,13 +318,13 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
 def test_a_worker_starts_anew_where_only_a_spoilt_version_is_left(server: Server, folder: Path, shipped: Path) -> None:
     shutil.rmtree(folder / "mnist" / "3")
     spoil(folder / "mnist" / "5", "corrupt")
-    until(lambda: sum("Version 5 is refused" in line for line in server.log) == 2)
+    wait_until(lambda: sum("Version 5 is refused" in line for line in server.log) == 2)
     for worker in workers(server):
         os.kill(worker, 9)
-    until(lambda: sum("Version 5 is refused" in line for line in server.log) == 4)
+    wait_until(lambda: sum("Version 5 is refused" in line for line in server.log) == 4)
     status, answer = server.ask("GET", "/readyz")
     assert (status, answer["code"]) == (503, "no_model")
     assert server.post(DIGIT)[0] == 503
     copy(shipped, folder, 6)
-    until(lambda: loaded_by(server, 6) == 2)
+    wait_until(lambda: loaded_by(server, 6) == 2)
     assert server.post(DIGIT)[1]["model"]["version"] == "6"
