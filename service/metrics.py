@@ -25,7 +25,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 REQUESTS = Counter("mnist_requests", "Requests answered.", ["route", "status"])
 STAGE_SECONDS = Histogram(
     "mnist_stage_seconds",
-    "Time to decode and to prepare a picture, to predict a batch, and of whole requests.",
+    "Time to decode and to prepare a picture, to predict a batch, and of whole requests with pictures.",
     ["stage"],
     buckets=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )

@@ -143,7 +143,8 @@ def close(records: Sequence[Record]) -> None:
     for name in get_args(Stage):
         spans = [span for record in records if name in record.spans for span in record.spans[name]]
         metrics.observe_all(metrics.stages[name], [end - start for start, end in spans])
-    metrics.observe_all(metrics.stages["whole"], [record.answered - record.arrived for record in records])
+    whole = [record.answered - record.arrived for record in records if record.pictures]
+    metrics.observe_all(metrics.stages["whole"], whole)
     for (route, status), count in Counter((record.route, record.status) for record in records).items():
         metrics.child(metrics.REQUESTS, route, status).inc(count)
     for version in {record.version for record in records if record.version is not None}:

@@ -107,9 +107,10 @@ def service(engine: docker.DockerClient, image: str, models: Any) -> Iterator[Co
 
 def test_its_log_is_json_and_it_has_a_worker_for_its_core(service: Container) -> None:
     service.post(SEVEN.read_bytes())
+    service.container.stop()  # the engine has the last lines only then
     log = [json.loads(line) for line in service.container.logs().splitlines()]
     assert sum(line["message"].startswith("Booting worker") for line in log) == 1
-    assert log[-1]["digit"] == 7
+    assert [line["digit"] for line in log if "digit" in line] == [7]
 
 
 def test_large_pictures_of_each_format_stay_within_the_memory(service: Container) -> None:

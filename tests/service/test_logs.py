@@ -171,10 +171,9 @@ def test_nothing_of_a_picture_nor_a_secret_is_in_the_log(server: Server, text_se
 
 def test_every_line_of_a_log_is_json_from_the_start_to_the_stop(server: Server) -> None:
     assert server.stop() == 0
-    server.process.wait()
+    line_with(server, "Shutting down: Master")
     lines = [json.loads(line) for line in server.log]
-    messages = {line["message"] for line in lines}
-    assert {"Shutting down: Master", "Version 2 is served by litert."} <= messages
+    assert any(line["message"] == "Version 2 is served by litert." for line in lines)
     assert all(line.keys() >= {"time", "level", "process", "logger", "message"} for line in lines)
 
 
