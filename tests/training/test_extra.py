@@ -20,12 +20,12 @@ from training.recipes import RECIPES
 
 
 def draw_slashed_zero(rng: np.random.Generator) -> Image.Image:
-    """Draw a zero with a slash that leaves it at both ends: MNIST has none, and networks take it for an eight."""
+    """Draw a zero with a slash down to the right that leaves it at both ends: MNIST has none, networks see no digit."""
     picture, width = Image.new("L", (200, 200), "white"), int(rng.integers(8, 15))
     pen, (x, y), (across, up) = ImageDraw.Draw(picture), rng.integers(85, 115, 2), rng.integers((30, 50), (45, 65))
     pen.ellipse([x - across, y - up, x + across, y + up], outline="black", width=width)
     right, top = 1.3 * across, 1.15 * up
-    pen.line([x - right, y + top, x + right, y - top], "black", width)
+    pen.line([x - right, y - top, x + right, y + top], "black", width)
     return picture
 
 
@@ -40,18 +40,19 @@ def write_zeros(folder: Path, count: int, seed: int) -> Path:
 def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(mnist: Dataset, tmp_path: Path) -> None:
     own, _ = extra.load(write_zeros(tmp_path / "own", 100, seed=0))
     others, _ = extra.load(write_zeros(tmp_path / "others", 200, seed=1))
-    recipe = replace(RECIPES["convnet"], epochs=3, uploads=0)
+    recipe = replace(RECIPES["convnet"], epochs=3, uploads=0, rho=0.0)
 
     def accuracies(digits: Digits) -> tuple[float, float]:
         model, _ = fit(recipe, digits, seed=0)
         read = [model.predict(scale(part.images), verbose=0).argmax(axis=1) for part in (others, mnist.test)]
         return float((read[0] == others.labels).mean()), float((read[1] == mnist.test.labels).mean())
 
-    zeros_before, mnist_before = accuracies(mnist.train)
-    zeros_after, mnist_after = accuracies(mnist.train + own.repeated(10))
-    assert zeros_before < 0.5
+    train = mnist.train[:20_000]
+    zeros_before, mnist_before = accuracies(train)
+    zeros_after, mnist_after = accuracies(train + own.repeated(10))
+    assert zeros_before < 0.1
     assert zeros_after > 0.95
-    assert mnist_after >= mnist_before - 0.001
+    assert mnist_after >= mnist_before - 0.003  # two such fits differ by as much as 0.001
 
 
 def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(run_training: Training, tmp_path: Path) -> None:
