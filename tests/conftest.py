@@ -86,6 +86,15 @@ class Server:
     def post(self, content: bytes, path: str = "/predict", kind: str = "image/png") -> tuple[int, Any]:
         return self.ask("POST", path, content, {"Content-Type": kind})
 
+    def wait_until_served(self, *versions: str) -> None:
+        """Wait until all processes of the service serve these versions, and no others."""
+
+        def served() -> list[str]:
+            statuses = self.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
+            return [each["version"] for each in statuses if each["state"] == "AVAILABLE"]
+
+        wait_until(lambda: all(served() == [*versions] for _ in range(20)))
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)

@@ -5,7 +5,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.conftest import ROOT, Server, wait_until
+from tests.conftest import ROOT, Server
 
 # Everything a cautious orchestrator takes away.
 LOCKED: Any = {
@@ -50,6 +50,17 @@ def training_image(engine: docker.DockerClient) -> str:
     return build(engine, "training")
 
 
+def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -> str:
+    """Run a container to its end, and give what it printed, which the engine has whole only then."""
+    container = engine.containers.run(image, command, detach=True, **options)
+    try:
+        status, output = container.wait()["StatusCode"], container.logs(stderr=False).decode()
+        assert status == 0, output + container.logs(stdout=False).decode()
+        return str(output)
+    finally:
+        container.remove()
+
+
 class Container(Server):
     """A container that serves on a port of this machine."""
 
@@ -64,12 +75,3 @@ class Container(Server):
         self.container.reload()
         self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
         assert self.ask("GET", "/readyz")[0] == 200
-
-    def wait_until_served(self, *versions: str) -> None:
-        """Wait until all processes of the service serve these versions, and no others."""
-
-        def served() -> list[str]:
-            statuses = self.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
-            return [each["version"] for each in statuses if each["state"] == "AVAILABLE"]
-
-        wait_until(lambda: all(served() == [*versions] for _ in range(20)))

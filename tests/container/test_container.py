@@ -18,7 +18,7 @@ from service.digits import scale
 from service.images import FORMATS
 from service.runtimes import LiteRT
 from tests.conftest import SEVEN, Server, png, serving
-from tests.container.conftest import Container
+from tests.container.conftest import Container, run
 from tests.service.formats import encode
 from training.data import Dataset
 from training.uploads import make
@@ -87,6 +87,8 @@ def assert_alike(answer: Any, expected: Any) -> None:
 
 
 def test_what_there_is_to_get_is_as_outside(container: Container, outside: Server) -> None:
+    for server in (container, outside):
+        server.wait_until_served("2", "1")  # all but the first are loaded after the start
     for path in (
         "/", "/static/page.js", "/docs", "/openapi.json", "/report", "/readyz", "/livez", "/nope",
         "/v1/models/mnist", "/v1/models/mnist/metadata", "/v2", "/v2/models/mnist", "/v2/models/mnist/config",
@@ -122,15 +124,15 @@ def test_workers_are_as_many_as_the_cores_it_is_given(engine: docker.DockerClien
 
 
 def test_nothing_in_it_is_privileged_or_writable(container: Container) -> None:
-    def run(*command: str) -> tuple[int, str]:
+    def inside(*command: str) -> tuple[int, str]:
         code, output = container.container.exec_run(list(command))
         return code, output.decode()
 
-    assert run("id", "-u") == (0, "10001\n")
-    assert run("touch", "/app/x")[0] != 0
-    assert "CapEff:\t0000000000000000" in run("cat", "/proc/1/status")[1]
-    assert run("python", "-c", "import tensorflow")[0] != 0
-    assert run("which", "gcc", "make")[0] != 0
+    assert inside("id", "-u") == (0, "10001\n")
+    assert inside("touch", "/app/x")[0] != 0
+    assert "CapEff:\t0000000000000000" in inside("cat", "/proc/1/status")[1]
+    assert inside("python", "-c", "import tensorflow")[0] != 0
+    assert inside("which", "gcc", "make")[0] != 0
 
 
 def test_large_pictures_at_once_stay_within_the_memory(container: Container) -> None:
@@ -166,8 +168,8 @@ def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_servi
         serving.wait_until_ready()
         for versions in (["1"], ["2", "1"]):
             command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
-            log = engine.containers.run(training_image, command, volumes=mount, remove=True)
-            assert f"Version {versions[0]} is in /models/mnist/{versions[0]}" in log.decode()
+            log = run(engine, training_image, command, volumes=mount)
+            assert f"Version {versions[0]} is in /models/mnist/{versions[0]}" in log
             serving.wait_until_served(*versions)
         status, answer = serving.post(png(mnist.x_test[0]))
         assert (status, answer["digit"], answer["model"]["version"]) == (200, 7, "2")

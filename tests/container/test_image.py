@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 import service
 from tests.conftest import ROOT
-from tests.container.conftest import build
+from tests.container.conftest import build, run
 
 LIST = "import importlib.metadata as m, json; print(json.dumps([(d.name, d.version) for d in m.distributions()]))"
 WITH_THE_BASE = {"pip"}  # what the base image has of its own
@@ -33,12 +33,12 @@ def built(target: str, image: str, training_image: str) -> str:
 
 @pytest.fixture
 def bill(engine: docker.DockerClient, built: str) -> Any:
-    return json.loads(engine.containers.run(built, "sbom.cdx.json", entrypoint="cat", remove=True))
+    return json.loads(run(engine, built, "sbom.cdx.json", entrypoint="cat"))
 
 
 @pytest.fixture
 def packages(engine: docker.DockerClient, built: str) -> dict[str, str]:
-    listed = engine.containers.run(built, ["-c", LIST], entrypoint="python", remove=True)
+    listed = run(engine, built, ["-c", LIST], entrypoint="python")
     return {canonicalize_name(name): version for name, version in json.loads(listed)}
 
 

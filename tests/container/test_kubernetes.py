@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -13,19 +13,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.conftest import SEVEN
-from tests.container.conftest import Container
+from tests.container.conftest import Container, run
 from tests.deploy.manifests import BASE, KSERVE, find, mounts, pods, render
 
 MOUNTED_BY_KSERVE = {"mnist-models": "/mnt/models"}  # the volume of STORAGE_URI
-
-Run = Callable[..., Any]
 
 
 @pytest.fixture
 def models(engine: docker.DockerClient, image: str) -> Iterator[Any]:
     """A volume that belongs to the images' group, as fsGroup would make it."""
     volume = engine.volumes.create()
-    engine.containers.run(image, "true", volumes={volume.name: {"bind": "/models"}}, remove=True)
+    run(engine, image, "true", volumes={volume.name: {"bind": "/models"}})
     try:
         yield volume
     finally:
@@ -94,7 +92,7 @@ def test_it_serves_what_the_training_job_fits(
     arguments = [*training["containers"][0]["args"], "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
     with running(engine, image, objects, models) as service:
         assert service.post(SEVEN.read_bytes())[1]["model"]["version"] == "2"  # of the package
-        engine.containers.run(training_image, arguments, remove=True, **options(objects, training, models))
+        run(engine, training_image, arguments, **options(objects, training, models))
         service.wait_until_served("1")
         assert service.post(SEVEN.read_bytes())[1]["digit"] == 7
 
