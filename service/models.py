@@ -44,9 +44,9 @@ class Model:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn logits float32 (n, 10) into probabilities."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def candidates(settings: Settings) -> list[Path]:

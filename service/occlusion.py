@@ -27,7 +27,7 @@ def importance(digit: NDArray[np.uint8], predict: Predict) -> NDArray[np.float32
     # What the answer loses, the other nine gain: the same number, but exact where the answer's is rounded to 1.
     others = np.delete(probabilities, probabilities[0].argmax(), axis=1).sum(axis=1)
     lost = np.tensordot(others[1:] - others[0], patches.astype(np.float32), axes=1)
-    mean: NDArray[np.float32] = lost / patches.sum(axis=0, dtype=np.float32)
+    mean: NDArray[np.float32] = np.divide(lost, patches.sum(axis=0, dtype=np.float32))
     return mean
 
 

@@ -141,4 +141,4 @@ def _explained(levels: NDArray[np.float64], *classes: NDArray[np.float64]) -> fl
     mean = levels @ values / levels.sum()
     whole = levels @ (values - mean) ** 2
     between = sum(part.sum() * (part @ values / max(part.sum(), 1) - mean) ** 2 for part in classes)
-    return float(between / max(whole, 1))
+    return float(between) / max(float(whole), 1)

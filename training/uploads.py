@@ -200,7 +200,7 @@ def _form(digit: Digit, rng: Generator) -> bytes:
     shape = (int(rng.integers(120, 400)), int(rng.integers(120, 400)))
     ink = write(digit, rng, shape, (0.45, 0.75), spread=0.7)
     field = box(shape, rng, int(rng.integers(1, 5)))
-    return save(lay(lay(paper(shape, WHITE), field, rng.choice([BLACK, (90, 90, 90), (200, 60, 60)])), ink, BLACK))
+    return save(lay(lay(paper(shape, WHITE), field, (BLACK, (90, 90, 90), (200, 60, 60))[rng.integers(3)]), ink, BLACK))
 
 
 def _touched_form(digit: Digit, rng: Generator) -> bytes:
@@ -300,7 +300,7 @@ def _pencil(digit: Digit, rng: Generator) -> bytes:
 def _textured(digit: Digit, rng: Generator) -> bytes:
     shape = (int(rng.integers(250, 480)), int(rng.integers(250, 640)))
     fibres = 0.10 * clouds(shape, rng, 2) + 0.10 * clouds(shape, rng, 5) + 0.10 * clouds(shape, rng, 30)
-    page = paper(shape, rng.choice([(205, 180, 140), (225, 220, 200), (180, 175, 170)])) * (1 + fibres)[..., None]
+    page = paper(shape, ((205, 180, 140), (225, 220, 200), (180, 175, 170))[rng.integers(3)]) * (1 + fibres)[..., None]
     return save(lay(page, write(digit, rng, shape, (0.35, 0.75), (-0.2, 0.8)), BLACK, 0.92), "JPEG", quality=80)
 
 

@@ -36,7 +36,7 @@ def test_images_are_rank_3_bytes_and_vectors_rank_2_floats(mnist: Dataset) -> No
     assert (mnist.x_test.shape, mnist.y_test.shape) == ((10000, 28, 28), (10000,))
     vectors = scale(mnist.x_train)
     assert (vectors.ndim, vectors.shape, str(vectors.dtype)) == (2, (60000, 784), "float32")
-    assert (vectors.min(), vectors.max()) == (0, 1)
+    assert (float(vectors.min()), float(vectors.max())) == (0, 1)
     np.testing.assert_array_equal(vectors, mnist.x_train.reshape((60000, 784)).astype("float32") / 255)
 
 
