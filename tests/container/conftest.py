@@ -58,7 +58,7 @@ def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -
         assert status == 0, output + container.logs(stdout=False).decode()
         return str(output)
     finally:
-        container.remove()
+        container.remove(force=True)
 
 
 class Container(Server):
