@@ -28,10 +28,17 @@ ARG VERSION
 RUN sed -i "s/^dynamic = .*/version = \"$VERSION\"/" pyproject.toml
 
 FROM tools AS serving-packages
-COPY deploy/requirements-serving.txt deploy/leave_out.py ./
+COPY deploy/requirements-serving.txt .
 RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
         --require-hashes -r requirements-serving.txt \
-    && /tools/bin/python leave_out.py /packages/lib/python*/site-packages
+    && ln -s /packages/lib/python*/site-packages packages
+# What no path of the service loads: LiteRT's other interfaces; Pillow's AVIF, color profiles and fonts; tests; types.
+RUN rm -rf packages/ai_edge_litert/aot packages/ai_edge_litert/tools packages/ai_edge_litert/vendors \
+        packages/ai_edge_litert/libLiteRt.so packages/ai_edge_litert/libLiteRtWebGpuAccelerator.so \
+        packages/PIL/_avif.* packages/PIL/_imagingcms.* packages/PIL/_imagingft.* \
+        packages/pillow.libs/libavif-* packages/pillow.libs/libbrotli* packages/pillow.libs/libfreetype-* \
+        packages/pillow.libs/libharfbuzz-* packages/pillow.libs/liblcms2-* \
+    && find packages/ \( -name tests -o -name '*.pyi' \) -prune -exec rm -r {} +
 # It lists what the image's Python will find, but doesn't itself import from there (-E).
 RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
         --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python

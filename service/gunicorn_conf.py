@@ -48,6 +48,7 @@ def _return_memory() -> None:
 
 def _keep_sigterm() -> None:
     """Keep a SIGTERM for a worker process that can't take it yet: gunicorn would lose it, and wait for the worker."""
+    # Read in gunicorn 27.0.1, whose `spawn_worker` forks before it sets the worker's signals.
     if worker_class != "gthread":  # which would never unblock it
         mask, term = signal.pthread_sigmask, {signal.SIGTERM}
         os.register_at_fork(
@@ -66,6 +67,7 @@ def _import_all() -> None:
 
 def pre_exec(server: Any) -> None:
     """Let what replaces this process on SIGUSR2 start as it did; gunicorn would give its own options, as a script."""
+    # `reexec` of gunicorn 27.0.1 runs what stands there.
     server.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
 
 

@@ -39,7 +39,7 @@ def _open_files(process: int) -> set[str]:
 
 def _replacements(process: int) -> list[int]:
     """Find what gunicorn has started in place of a main process, on SIGUSR2: its environment says so."""
-    mark = f"GUNICORN_PID={process}".encode()
+    mark = f"GUNICORN_PID={process}".encode()  # `reexec` of gunicorn 27.0.1 sets it
     children = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
     return [child for child in children if mark in _environment(child)]
 

@@ -81,6 +81,7 @@ def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     """Observe many values by one write for each bucket: prometheus-client has one for each value."""
+    # The histogram's private parts, as `observe` of prometheus-client 0.26.0 uses them.
     if values:
         histogram._sum.inc(sum(values))
     places = [bisect_left(histogram._upper_bounds, value) for value in values]

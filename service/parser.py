@@ -110,7 +110,7 @@ class RequestParser:
         try:
             self._http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._parse_without_upgrade(data[upgrade.args[0] :])
+            self._parse_without_upgrade(data[upgrade.args[0] :])  # where the body begins: read in httptools 0.9.0
         except httptools.HttpParserError as error:
             raise _refusal(error) from error
         self._limit_head()
@@ -201,7 +201,7 @@ class RequestParser:
 
 
 def _refusal(error: httptools.HttpParserError) -> ServiceError:
-    if isinstance(error.__context__, ServiceError):  # raised in one of the calls above
+    if isinstance(error.__context__, ServiceError):  # raised in one of the calls above: read in httptools 0.9.0
         return error.__context__
     return MalformedRequest(INVALID)
 

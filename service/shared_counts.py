@@ -45,7 +45,7 @@ def bury(process: int) -> None:
 
 
 def _add(file: Path, total: Path) -> None:
-    from prometheus_client.mmap_dict import MmapedDict
+    from prometheus_client.mmap_dict import MmapedDict  # private, as are the files' names: read in 0.26.0
 
     sums = MmapedDict(str(total))
     for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):

@@ -110,7 +110,7 @@ def get(server: Server, path: str) -> tuple[int, str | None, bytes]:
 
 def test_it_is_small_beyond_its_base(engine: docker.DockerClient, image: str) -> None:
     whole, base = (engine.images.get(name).attrs["Size"] for name in (image, "python:3.13-slim"))
-    assert whole - base < 200e6
+    assert whole - base < 120e6
 
 
 def test_workers_are_as_many_as_the_cores_it_is_given(engine: docker.DockerClient, image: str) -> None:
