@@ -4,16 +4,17 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 import msgspec
 
-from service import __version__, cors, keys, models, rows
+from service import __version__, cors, finder, keys, models, rows
 from service.administration import administer, refusals
 from service.settings import Settings, read_settings, variable
 
 if TYPE_CHECKING:
+    from service.evaluate import Labels, Reading
     from service.files import Outcome
     from service.predictor import Preparation
 
@@ -87,15 +88,54 @@ def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | 
     settings, found = _read_settings(), files.find(paths)
     with refusals(), closing(files.predict(found, settings, preparation)) as outcomes:
         form = form or ("table" if sys.stdout.isatty() else "csv")
-        succeeded = rows.write(form, found, _progress(outcomes, len(found)))
+        # Rows that come on the same terminal show by themselves how far it is.
+        progress = outcomes if sys.stdout.isatty() else _progress(outcomes, len(found))
+        succeeded = rows.write(form, found, progress)
     sys.exit(not succeeded)
 
 
-def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
-    """Show a bar where one can wait for long; rows that come on the same terminal show it themselves."""
+@main.command("evaluate")
+@click.argument("source", metavar="FOLDER-OR-TABLE")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--html", "page", metavar="FILE", help="Write a page of the mistakes there, which stands alone.")
+def evaluate(source: str, form: Literal["text", "json"], page: str | None) -> None:
+    """Read labelled picture files, and tell how many are read right.
+
+    A label is a folder named 0 to 9, at any depth; or a file's name that begins with the digit, such as 7_x.png; or a
+    row of a CSV or TSV file with the columns file and digit, given in place of the folder or in it as index.csv or
+    labels.csv. The exit code is 1 if labels are wrong or a file couldn't be opened; pictures without an answer count.
+    """
+    from service import evaluate as evaluation
+    from service import mistakes
+
+    settings = _read_settings()
+    with refusals():
+        if page is not None:
+            mistakes.check_target(page)
+        labels = evaluation.load(source)
+        readings = _read_images(labels, settings)
+        report = evaluation.summarize(labels, readings)
+        text = evaluation.as_text(report) if form == "text" else msgspec.json.encode(report).decode()
+        click.echo(text.encode())  # names are any Unicode, whatever the terminal's encoding
+        if page is not None:
+            mistakes.write(page, report, readings, settings)
+    sys.exit(bool(report.unopened))
+
+
+def _read_images(labels: "Labels", settings: Settings) -> "list[Reading]":
+    from service import evaluate as evaluation
     from service import files
 
-    if count <= files.FEW or not sys.stderr.isatty() or sys.stdout.isatty():
+    paths = [image.path for image in labels.images]
+    with closing(files.predict(paths, settings)) as outcomes:
+        return evaluation.read(labels, _progress(outcomes, len(paths)))
+
+
+def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
+    """Show a bar where one can wait for long."""
+    from service import files
+
+    if count <= files.FEW or not sys.stderr.isatty():
         yield from outcomes
     else:
         with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=files.CHUNK) as bar:
@@ -103,10 +143,10 @@ def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
 
 
 def _read_settings() -> Settings:
-    """Read the settings, and see that there is a model that can be served with them.
+    """Read the settings, and see that there is a model that can be served with them, and an intact finder.
 
     Raises:
-        click.ClickException: a setting is wrong, or there is no such model.
+        click.ClickException: a setting is wrong, or there is no such model or finder.
 
     """
     with refusals():
@@ -114,6 +154,7 @@ def _read_settings() -> Settings:
         keys.read(settings)
         cors.read(settings)
         models.check_default(settings)
+        finder.verify(settings.models)
     return settings
 
 

@@ -31,6 +31,18 @@ class UnreadableFile(ServiceError):
     code = "unreadable_file"
 
 
+class WrongLabels(ServiceError):
+    """The labels of images to evaluate are wrong, or there are none."""
+
+    code = "wrong_labels"
+
+
+class UnwritablePage(ServiceError):
+    """The file that a page is to be written to can't be written."""
+
+    code = "unwritable_page"
+
+
 class WorkerLost(ServiceError):
     """A process that predicts files on the command line died."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import images, models, processes
+from service import finder, images, models, processes
 from service.errors import ServiceError, TooLarge, UnreadableFile
 from service.predictor import Prediction, Predictor, Preparation
 from service.settings import Settings
@@ -98,7 +98,7 @@ def predict(
     More than a `FEW` are shared out among `settings.workers` processes. Close the generator to end them early.
 
     Raises:
-        ModelError: no version of the model can be loaded.
+        ModelError: no version of the model can be loaded, or the finder can't.
         WorkerLost: a process died.
 
     """
@@ -120,10 +120,15 @@ def _share_out(task: Task, chunks: Iterator[Sequence[str]], workers: int) -> Gen
 
 
 @cache
-def _predictor(settings: Settings) -> Predictor:
-    """Load the model, once in each process."""
+def load_predictor(settings: Settings) -> Predictor:
+    """Load the model and the finder, once in each process.
+
+    Raises:
+        ModelError: no version of the model can be loaded, or the finder can't.
+
+    """
     with _without_standard_error():
-        return Predictor(models.load_default(settings), settings)
+        return Predictor(models.load_default(settings), finder.load(settings.models), settings)
 
 
 @contextmanager
@@ -140,7 +145,7 @@ def _without_standard_error() -> Iterator[None]:
 
 
 def _predict_chunk(paths: Sequence[str], settings: Settings, preparation: Preparation) -> list[Outcome]:
-    predictor = _predictor(settings)
+    predictor = load_predictor(settings)
     prepared = [_prepare(path, predictor, preparation) for path in paths]
     predictions = iter(predictor.predict([item for item in prepared if not isinstance(item, ServiceError)]))
     return [item if isinstance(item, ServiceError) else next(predictions) for item in prepared]

@@ -31,6 +31,21 @@ def write(form: Form, files: Sequence[str], outcomes: Iterable["Outcome"]) -> bo
     return all_predicted
 
 
+def as_unicode(name: str) -> str:
+    """Return a file's name for JSON and HTML, which are Unicode; names are any bytes."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def printable(name: str) -> str:
+    """Return a file's name for a terminal, without what would move or color its text."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+
+
+def title(path: str) -> str:
+    """Return a file's path for a sentence."""
+    return printable(as_unicode(path))
+
+
 def _column_width(files: Sequence[str]) -> int:
     room = shutil.get_terminal_size().columns - len("  digit  confidence  uncertain")
     return max(len("file"), min(room, max(map(len, files))))
@@ -41,14 +56,14 @@ def _header(form: Form, width: int) -> str:
 
 
 def _row(form: Form, file: str, outcome: "Outcome", width: int) -> str:
-    name = os.fsencode(file).decode(errors="replace")  # names are any bytes, JSON is Unicode
+    name = as_unicode(file)
     if form == "table":
         return _table_line(name, outcome, width)
     return _csv_line(_cells(name, outcome)) if form == "csv" else _json_line(name, outcome)
 
 
 def _table_line(name: str, outcome: "Outcome", width: int) -> str:
-    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+    name = printable(name)
     if isinstance(outcome, ServiceError):
         return f"{name:{width}}  {outcome}"
     mark = "  uncertain" if outcome.uncertain else ""
