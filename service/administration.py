@@ -3,14 +3,14 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import msgspec
 
-from service import models, versions
+from service import finder, models, versions
 from service.errors import ModelError, ServiceError
 from service.settings import Settings, read_settings
 from service.versions import Choice
@@ -79,21 +79,46 @@ def _age(version: Path) -> str:
 
 @administer.command("verify")
 def verify() -> None:
-    """Check every file of every version against its model card. The exit code is 1 if one is damaged."""
+    """Check every file of every version, and of the finder, against its model card.
+
+    The exit code is 1 if one is damaged. That a version was measured with another finder is told, too.
+    """
     with refusals():
-        found = versions.find(versions.home(read_settings(os.environ).models))
-    intact = [_verify(number, path) for number, path in found.items()]
-    raise SystemExit(not all(intact))
+        folder = read_settings(os.environ).models
+        found = versions.find(versions.home(folder))
+    checksum = _verify_finder(folder)
+    intact = [_verify(number, path, checksum) for number, path in found.items()]
+    raise SystemExit(not (checksum and all(intact)))
 
 
-def _verify(number: int, version: Path) -> bool:
+def _verify_finder(folder: Path) -> str:
+    """Check the finder of a folder of models, and return its checksum, or nothing if it is damaged."""
     try:
-        files = versions.verify(version).files
+        files = finder.verify(folder).files
+        checksum = versions.sha256(finder.home(folder) / finder.NETWORK)
+    except ModelError as error:
+        click.echo(f"finder: {error}")
+        return ""
+    click.echo(f"finder: {_count(files)}.")
+    return checksum
+
+
+def _verify(number: int, version: Path, checksum: str) -> bool:
+    try:
+        card = versions.verify(version)
     except ModelError as error:
         click.echo(f"{number}: {error}")
         return False
-    click.echo(f"{number}: {len(files)} files are intact." if files else f"{number}: it has no model card to check by.")
+    is_other = checksum and card.finder not in ("", checksum)
+    note = "; it was measured with another finder than the one here" if is_other else ""
+    click.echo(f"{number}: {_count(card.files)}{note}.")
     return True
+
+
+def _count(files: Sized) -> str:
+    if not files:
+        return "it has no model card to check by"
+    return f"{len(files)} files are intact" if len(files) > 1 else "1 file is intact"
 
 
 @administer.command("label")

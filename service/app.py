@@ -6,7 +6,7 @@ import threading
 import flask
 from werkzeug.exceptions import HTTPException
 
-from service import cors, headers, keys, metrics, openapi, record
+from service import cors, finder, headers, keys, metrics, openapi, record
 from service.errors import ServiceError
 from service.fast_path import FastPath
 from service.repository import Repository
@@ -32,13 +32,18 @@ def create_app(settings: Settings) -> flask.Flask:
     """Make the application that serves the versions under `settings.models`.
 
     It starts without any that can be served, too, and takes one as soon as it is there; until then it is not ready.
+
+    Raises:
+        ModelError: the finder is damaged, or can't be read.
+
     """
     app = flask.Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # //predict is another path, and no redirect
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["settings"] = settings
-    app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update)
+    app.extensions["finder"] = loaded = finder.load(settings.models)
+    app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update, loaded.checksum)
     app.extensions["draining"] = threading.Event()
     app.extensions["health"] = keys.HEALTH
     app.extensions["refuse"] = record.refuse  # for what the worker refuses itself

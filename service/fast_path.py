@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from service import keys, metrics, record
 from service.errors import MalformedRequest
+from service.finder import Finder
 from service.headers import SECURITY
 from service.models import Model
 from service.parser import Request
@@ -61,6 +62,7 @@ class FastPath:
             max_frames=1,
         )
         self._repository: Repository = app.extensions["repository"]
+        self._finder: Finder = app.extensions["finder"]
         self._digests = digests
         urls = app.url_map.bind("")
         self._names: dict[str, str] = {path: urls.match(path, "POST", return_rule=True)[0].rule for path in READS}
@@ -91,7 +93,7 @@ class FastPath:
         kept.version = model.version
         try:
             keys.check(request.environ, self._digests)
-            predictor = Predictor(model, self._limits, kept)
+            predictor = Predictor(model, self._finder, self._limits, kept)
             return _Question(kept, self._names[path], *READS[path](request.body.getvalue(), request.environ, predictor))
         except Exception:
             return None

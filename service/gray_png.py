@@ -1,4 +1,4 @@
-"""PNG files of 8-bit gray and nothing else, as MNIST's are: checked here and decoded by OpenCV, in a third of the time.
+"""PNG files of 8-bit gray and nothing else, as MNIST's are: checked here and decoded in half the time.
 
 https://www.w3.org/TR/png-3/
 """
@@ -6,9 +6,9 @@ https://www.w3.org/TR/png-3/
 import struct
 import zlib
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 # The signature with the length and name of IHDR, width, height, the rest of it, its checksum; length and name of IDAT.
 _HEAD = struct.Struct(">16sII5sII4s")
@@ -30,8 +30,7 @@ def decode(data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
     sums = zlib.crc32(data[12:29]), zlib.crc32(content, zlib.crc32(_DATA))
     if sums != (checksum, *_CHECKSUM.unpack_from(data, _HEAD.size + size)) or not _fits(content, width, height):
         return None
-    picture: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    return picture
+    return np.asarray(Image.frombytes("L", (width, height), content, "zip", "L", False))  # Pillow's decoder of PNG
 
 
 def _fits(content: bytes, width: int, height: int) -> bool:

@@ -30,6 +30,7 @@ class Model:
     threshold: float  # an answer of a lower confidence is uncertain
     report: bytes | None  # how it was fitted and how well it reads, as a page of HTML
     logits: bool = False  # the runtime's answers are logits
+    finder: str = ""  # the checksum of the finder that it was measured with, if its card says it
 
     @property
     def signature(self) -> Signature:
@@ -102,7 +103,7 @@ def load(version: Path, settings: Settings) -> Model:
     card = versions.verify(version)
     runtime = _open(version, card, settings.runtime, threads=1)  # requests run beside each other already
     logits = settings.outputs == "logits" and not (version / CARD).exists()
-    model = Model(int(version.name), runtime, card.calibration.threshold, _read_report(version), logits)
+    model = Model(int(version.name), runtime, card.calibration.threshold, _read_report(version), logits, card.finder)
     _try(model, version)
     return model
 

@@ -1,4 +1,4 @@
-"""Pictures to show: what the model saw, and what mattered in it, as PNG files in data: URLs."""
+"""Pictures to show: the ink that was found, what the model saw and what mattered in it, as PNG files in data: URLs."""
 
 import base64
 import io
@@ -7,13 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.finder import Found
 from service.occlusion import STRIDE
 
 SIZE = 280
 
-# Orange and blue are told apart with every kind of colour vision (Okabe and Ito 2008).
+# Orange, blue and bluish green are told apart with every kind of color vision (Okabe and Ito 2008).
 HELPED = np.array([255, 130, 20], np.float32)
 HINDERED = np.array([50, 140, 255], np.float32)
+INK = (0, 175, 120)  # stands out on light and dark paper, and over light and dark ink
+STRENGTH = 0.85  # of color, so that what is below shows
 
 
 def overlay(digit: NDArray[np.uint8], importance: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -26,9 +29,31 @@ def overlay(digit: NDArray[np.uint8], importance: NDArray[np.float32]) -> NDArra
     share = _enlarge(squares, Image.Resampling.BILINEAR)
     # The digit is dimmed, so that colour stands out on it; the root lets small shares show beside the largest.
     gray = 0.6 * _enlarge(Image.fromarray(digit), Image.Resampling.NEAREST)
-    colour, strength = np.where(share > 0, HELPED, HINDERED), np.sqrt(np.abs(share)) * 0.85
+    colour, strength = np.where(share > 0, HELPED, HINDERED), np.sqrt(np.abs(share)) * STRENGTH
     blended: NDArray[np.uint8] = np.rint(gray + (colour - gray) * strength).astype(np.uint8)
     return blended
+
+
+def tint(image: NDArray[np.uint8], found: Found) -> NDArray[np.uint8]:
+    """Lay the ink that was found in color over an image uint8 (height, width): RGB uint8 (height, width, 3).
+
+    A larger image is reduced to a longer side of 280 pixels, and a smaller one enlarged by the whole factor that fits.
+    """
+    shown = _fit(Image.fromarray(image))
+    left, top, width, height = np.array(found.box) * shown.width / image.shape[1]
+    size = max(1, round(width)), max(1, round(height))
+    share = Image.fromarray(np.rint(found.ink * (255 * STRENGTH)).astype(np.uint8))
+    mask = Image.new("L", shown.size)
+    mask.paste(share.resize(size, Image.Resampling.BILINEAR), (round(left), round(top)))
+    return np.asarray(Image.composite(Image.new("RGB", shown.size, INK), shown.convert("RGB"), mask))
+
+
+def _fit(image: Image.Image) -> Image.Image:
+    longer = max(image.size)
+    if factor := SIZE // longer:
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    size = max(1, image.width * SIZE // longer), max(1, image.height * SIZE // longer)
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def data_url(picture: NDArray[np.uint8]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service import digits, images, pictures, versions
 from service.errors import ServiceError
+from service.finder import Finder, Found
 from service.models import Model
 from service.occlusion import importance
 from service.settings import Settings
@@ -46,6 +47,13 @@ class Prediction(msgspec.Struct, frozen=True):
 class Explanation(Prediction, frozen=True):
     """A prediction, and what it rests on. Pictures are data: URLs of PNG files."""
 
+    ink: Annotated[
+        Picture,
+        Meta(
+            description="The image, upright, in gray, at most 280 pixels wide and tall, with the digit's ink in green: "
+            "what was found, or in an image that was taken as it is, all of its ink."
+        ),
+    ]
     seen: Annotated[Picture, Meta(description="The digit as the model saw it, 28x28.")]
     importance: Annotated[
         list[Annotated[list[Loss], Meta(min_length=28, max_length=28)]],
@@ -89,9 +97,10 @@ UNOBSERVED = Unobserved()
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model, and the limits of the pictures that it is shown."""
+    """A loaded model, the finder of its digits, and the limits of the pictures that it is shown."""
 
     model: Model
+    finder: Finder
     settings: Settings
     observer: Observer = UNOBSERVED
 
@@ -150,22 +159,36 @@ class Predictor:
         predictions = iter(self.predict(digits.scale(np.asarray(good))) if good else ())
         return [item if isinstance(item, ServiceError) else next(predictions) for item in pictures]
 
-    def explain(self, digit: NDArray[np.uint8]) -> Explanation:
-        """Predict a digit uint8 (28, 28), and tell what in it mattered."""
+    def explain(self, data: bytes, preparation: Preparation = "auto") -> Explanation:
+        """Predict a picture file, and tell where its digit was found and what in it mattered.
+
+        Raises:
+            ServiceError: as `read` does.
+
+        """
+        self.observer.reads(1)
+        image = self._decode(data)
+        digit, found = self._locate(image, preparation)
         prediction = self.predict([digits.scale(digit)[0]])[0]
         mattered = importance(digit, self.model.predict)
         return Explanation(
             **msgspec.structs.asdict(prediction),
+            ink=pictures.data_url(pictures.tint(image, found or digits.whole(digit))),
             seen=pictures.data_url(digit),
             importance=mattered.tolist(),
             overlay=pictures.data_url(pictures.overlay(digit, mattered)),
         )
 
     def _read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8]:
+        return self._locate(self._decode(data), preparation)[0]
+
+    def _decode(self, data: bytes) -> NDArray[np.uint8]:
         with self.observer.stage("decode"):
-            picture = images.decode(data, self.settings.max_pixels, self.settings.max_frames)
+            return images.decode(data, self.settings.max_pixels, self.settings.max_frames)
+
+    def _locate(self, image: NDArray[np.uint8], preparation: Preparation) -> tuple[NDArray[np.uint8], Found | None]:
         with self.observer.stage("prepare"):
-            return digits.prepare(picture) if preparation == "auto" else digits.take(picture)
+            return digits.locate(image, self.finder) if preparation == "auto" else (digits.take(image), None)
 
     def _try_read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8] | ServiceError:
         try:

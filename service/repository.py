@@ -38,15 +38,18 @@ class Version:
 class Repository:
     """The versions that are served. Any thread may ask for a model; one at a time loads."""
 
-    def __init__(self, settings: Settings, on_change: Callable[["Repository"], None] = lambda _: None) -> None:
+    def __init__(
+        self, settings: Settings, on_change: Callable[["Repository"], None] = lambda _: None, finder: str = ""
+    ) -> None:
         """Take the default version; the others follow in the background.
 
         Args:
             settings: the folder of models, and how versions are loaded.
             on_change: called whenever the state of a version changes.
+            finder: the checksum of the finder that is loaded, if one is.
 
         """
-        self._settings, self._on_change = settings, on_change
+        self._settings, self._on_change, self._finder = settings, on_change, finder
         self._versions: dict[int, Version] = {}
         self._choice = Choice()
         self._default: Model | None = None
@@ -164,6 +167,11 @@ class Repository:
         self._choose_default()
         self._drop_least_used()
         log.info("Version %d is served by %s.", version.number, model.runtime.name)
+        if self._finder and model.finder not in ("", self._finder):
+            log.warning(
+                "Version %d was measured with another finder than the one that is loaded: its threshold may not fit.",
+                version.number,
+            )
         return model
 
     def _refuse(self, version: Version, error: Exception) -> None:

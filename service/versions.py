@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,7 @@ CARD = Path("assets.extra/model.json")
 REPORT = Path("assets.extra/report/index.html")
 CHOICE = "versions.json"
 
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 Snapshot = frozenset[tuple[str, int, int]]  # path, size and time of change, in nanoseconds, of every file
 
 
@@ -38,6 +39,7 @@ class Card(msgspec.Struct, frozen=True):
     files: dict[str, str] = {}  # the SHA-256 of every other file of the version, by its path in it
     calibration: Calibration = Calibration(threshold=0)  # no confidence is lower
     metrics: Metrics = Metrics()
+    finder: str = ""  # the SHA-256 of the finder that threshold and metrics were measured with, if the card says it
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -95,14 +97,24 @@ def verify(version: Path, with_report: bool = True) -> Card:
 
     """
     card = read_card(version)
-    for name, digest in card.files.items():
-        if name == REPORT.as_posix() and not with_report:
-            continue
-        if not (version / name).is_file():
-            raise ModelError(f"{version} is not complete: {name} is missing.")
-        if sha256(version / name) != digest:
-            raise ModelError(f"{version} is damaged: {name} is not as its model card records it.")
+    check_files(
+        version, {name: digest for name, digest in card.files.items() if with_report or name != REPORT.as_posix()}
+    )
     return card
+
+
+def check_files(folder: Path, checksums: Mapping[str, str]) -> None:
+    """Check the files of a folder against the SHA-256 that its card records of each, by its path in the folder.
+
+    Raises:
+        ModelError: a file is missing, can't be read, or is another than it was.
+
+    """
+    for name, digest in checksums.items():
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder} is not complete: {name} is missing.")
+        if sha256(folder / name) != digest:
+            raise ModelError(f"{folder} is damaged: {name} is not as its model card records it.")
 
 
 def read_card(version: Path) -> Card:
@@ -112,12 +124,22 @@ def read_card(version: Path) -> Card:
         ModelError: the card is damaged, or has a value that none can have, such as a threshold over 1.
 
     """
+    return decode_card(version / CARD, Card)
+
+
+def decode_card(path: Path, kind: type[Kind]) -> Kind:
+    """Read what a kind of card holds, a struct whose fields have defaults: what a card that is missing says.
+
+    Raises:
+        ModelError: the card is damaged, or has a value that none can have.
+
+    """
     try:
-        return msgspec.json.decode((version / CARD).read_bytes(), type=Card)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
-        return Card()
+        return kind()
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise ModelError(f"The model card {version / CARD} is wrong: {error}.") from error
+        raise ModelError(f"The model card {path} is wrong: {error}.") from error
 
 
 def sha256(path: Path) -> str:

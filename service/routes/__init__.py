@@ -7,6 +7,7 @@ import msgspec
 
 from service import record
 from service.errors import ServiceError, TooLarge
+from service.finder import Finder
 from service.models import Model
 from service.predictor import Predictor
 from service.repository import Repository
@@ -44,7 +45,8 @@ def predictor(model: Model | None = None) -> Predictor:
     """
     model = model or repository().default()
     record.current().version = model.version
-    return Predictor(model, settings(), record.current())
+    finder = cast(Finder, flask.current_app.extensions["finder"])
+    return Predictor(model, finder, settings(), record.current())
 
 
 def json_response(answer: object, status: int = 200) -> flask.Response:

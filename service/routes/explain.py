@@ -1,4 +1,4 @@
-"""POST /explain: a picture in; out come the prediction, what the model saw and what in it mattered."""
+"""POST /explain: a picture in; out come the prediction, the ink found, what the model saw and what in it mattered."""
 
 import flask
 from flask import Blueprint, request
@@ -15,6 +15,4 @@ routes = Blueprint("explain", __name__)
 @operation(Explanation, body=ONE_PICTURE, query=Query, errors=ERRORS)
 def explain() -> flask.Response:
     """Predict the one picture of the request, and explain the answer."""
-    reader = predictor()
-    digit = reader.read(read_image(request), read_preparation(request))
-    return json_response(reader.explain(digit))
+    return json_response(predictor().explain(read_image(request), read_preparation(request)))

@@ -11,11 +11,12 @@ const percent = new Intl.NumberFormat("en", {
 });
 
 /** @param {Explanation} explanation */
-export function showAnswer({ digit, confidence, uncertain, probabilities, seen, overlay }) {
+export function showAnswer({ digit, confidence, uncertain, probabilities, ink, seen, overlay }) {
   const share = percent.format(confidence);
   const words = uncertain ? [`${share}, not sure:`, "maybe another digit, or none"] : [share];
   show("answer", String(digit), ...words);
   showBars(probabilities, digit);
+  showPicture("ink", ink);
   showPicture("seen", seen);
   showPicture("overlay", overlay);
   announce(`${digit}, ${words.join(" ")}`);
@@ -31,6 +32,7 @@ export function showError(sentence) {
 export function showNothing(state = "empty") {
   show(state, "–", "Nothing to read yet");
   showBars(Array(10).fill(0), null);
+  showPicture("ink", null);
   showPicture("seen", null);
   showPicture("overlay", null);
   announce("");

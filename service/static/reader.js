@@ -7,6 +7,7 @@
  * @property {number} confidence
  * @property {boolean} uncertain
  * @property {number[]} probabilities
+ * @property {string} ink
  * @property {string} seen
  * @property {string} overlay
  */
