@@ -26,8 +26,12 @@ MODELS = click.option("--models", type=click.Path(path_type=Path), default="mode
     envvar="MNIST_MODELS", help="Folder of models; versions are in its folder mnist. [MNIST_MODELS]",
 )  # fmt: skip
 EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), default=50, show_default=True,
-    help="Uploads of each condition that a version is evaluated on.",
+    help="Uploads of each condition to evaluate on.",
 )  # fmt: skip
+SEED = click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    help="Of the weights and of all that is random.",
+)  # fmt: skip
+RESUME = click.option("--resume", is_flag=True, help="Go on with the same command where it was interrupted.")
 
 
 @click.group(invoke_without_command=True)
@@ -39,8 +43,7 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
               help="Pictures of digits to mix in, in folders 0 to 9.")  # fmt: skip
 @click.option("--extra-weight", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="How often each of them is shown in an epoch.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="Of the weights and of all that is random.")  # fmt: skip
+@SEED
 @click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(1), help="[default: the recipe's]")
 @click.option("--optimizer", type=click.Choice(["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]),
@@ -50,21 +53,27 @@ EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), de
               help="Training images kept for calibration. [default: the recipe's]")  # fmt: skip
 @click.option("--uploads", type=click.IntRange(0, HELD_OUT),
               help="Uploads of each condition to fit to beside the images. [default: the recipe's]")  # fmt: skip
+@click.option("--hands", type=click.IntRange(0),
+              help="Letterforms of hands that MNIST lacks, to fit to beside the images. [default: the recipe's]",
+)  # fmt: skip
+@click.option("--scenes", type=click.IntRange(0, 50_000),
+              help="Of the images, drawn in scenes and found there, to fit to beside them. [default: the recipe's]",
+)  # fmt: skip
 @click.option("--outliers", type=click.IntRange(0, 1000),
               help="Pictures that are no digits in each batch. [default: the recipe's]")  # fmt: skip
 @click.option("--rho", type=click.FloatRange(0, 1),
               help="Radius of sharpness-aware minimization; 0: none, and less time. [default: the recipe's]",
 )  # fmt: skip
 @EVALUATE_ON
-@click.option("--resume", is_flag=True, help="Go on with the same command where it was interrupted.")
+@RESUME
 @click.option("--force", is_flag=True, help="Put the version in place even if it is worse than the highest there.")
 @click.option("--tensorboard", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="Write logs for TensorBoard.")  # fmt: skip
 @click.pass_context
 def main(
     context: click.Context, /, source: str | None, epochs: int | None, batch_size: int | None, optimizer: str | None,
-    learning_rate: float | None, held_out: int | None, uploads: int | None, outliers: int | None,
-    rho: float | None, **options: Any,
+    learning_rate: float | None, held_out: int | None, uploads: int | None, hands: int | None, scenes: int | None,
+    outliers: int | None, rho: float | None, **options: Any,
 ) -> None:  # fmt: skip
     """Fit a network on MNIST and put it in place as the next version of the model.
 
@@ -82,6 +91,8 @@ def main(
             "learning_rate": learning_rate,
             "held_out": held_out,
             "uploads": uploads,
+            "hands": hands,
+            "scenes": scenes,
             "outliers": outliers,
             "rho": rho,
         }
@@ -104,10 +115,40 @@ def evaluate(version: str, models: Path, source: str | None, evaluate_on: int) -
     if not (folder / "saved_model.pb").exists():
         raise ModelError(f"There is no version in {folder}.")
     card = cards.read(folder)
-    metrics = assess(folder, card, dataset, make_uploads(dataset, evaluate_on)).metrics()
+    metrics = assess(folder, card, dataset, make_uploads(dataset, evaluate_on, models)).metrics()
     for name, value in metrics.items():
         click.echo(f"{name:33} {value:.5g}")
     click.echo(f"The report is {folder / REPORT}.")
+
+
+@main.command("finder")
+@MODELS
+@SOURCE
+@SEED
+@click.option("--scenes", type=click.IntRange(1), help="Scenes to fit to. [default: the recipe's]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the scenes. [default: the recipe's]")
+@click.option("--batch-size", type=click.IntRange(2), help="[default: the recipe's]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True),
+              help="The highest. [default: the recipe's]")  # fmt: skip
+@click.option("--hands", type=click.FloatRange(0, 1),
+              help="Part of the digits that are letterforms, of hands that MNIST lacks; 0: none."
+                   " [default: the recipe's]")  # fmt: skip
+@click.option("--width", type=click.FloatRange(0.2, 8), help="Times the network's channels. [default: the recipe's]")
+@EVALUATE_ON
+@RESUME
+@click.option("--force", is_flag=True, help="Put the finder in place even if it is worse than the one there.")
+def fit_finder(
+    models: Path, source: str | None, seed: int, evaluate_on: int, resume: bool, force: bool, **overrides: Any
+) -> None:
+    """Fit the network that finds digits in images, and put it in place in the folder finder of the models.
+
+    It is evaluated, with a report. One that is worse than the finder there stays a candidate; the exit code is 3 then.
+    """
+    dataset = data.load(source)
+    from training import finder
+
+    settings = {name: value for name, value in overrides.items() if value is not None}
+    finder.fit_finder(finder.Run(settings, seed, models, evaluate_on, resume, force), dataset)
 
 
 @main.command("data")
@@ -136,19 +177,26 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     """Print how many pictures, as people upload them, are read right."""
     dataset = data.load(source)
     from service.models import load_default
-    from training import preparation
+    from training import empties, preparation
     from training.uploads import make
 
     held_out = dataset.train[-HELD_OUT:]
     if sheet:
-        preparation.draw_sheet(make(held_out, min(images, 3), seed), sheet)
+        preparation.draw_sheet(make(held_out, min(images, 3), seed), models, sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
-    uploads = preparation.prepare(held_out, images, seed)
-    rows = list(preparation.accuracies(uploads, load_default(Settings(models=models))))
+    uploads = preparation.prepare(held_out, images, seed, models)
+    model = load_default(Settings(models=models))
+    rows = list(preparation.accuracies(uploads, model))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:
         click.echo(f"| {condition:27} | {resized:7.1%} | {prepared:8.1%} |")
+    click.echo(
+        f"\n| {'without a digit':29} | images | any digit | certain digit |\n"
+        f"|-{'-' * 29}-|-------:|----------:|--------------:|"
+    )
+    for row in empties.evaluate(model, models, images, seed):
+        click.echo(f"| {row.kind:29} | {row.images:6} | {row.any_digit:9} | {row.certain_digit:13} |")
 
 
 def run() -> None:

@@ -1,5 +1,6 @@
-"""The model card of a version, assets.extra/model.json: how it was made, and how good it is."""
+"""The card of a version, assets.extra/model.json, or of a finder: how it was made, and how good it is."""
 
+import hashlib
 import json
 import platform
 from importlib.metadata import version as installed_version
@@ -39,11 +40,16 @@ def read(version: Path) -> Card:
     return card
 
 
-def write(version: Path, card: Card) -> None:
-    """Write a version's card in one step, with the SHA-256 of every other file of the version."""
-    path = version / CARD
-    files = sorted(file for file in version.rglob("*") if file.is_file() and file != path)
-    checksums = {file.relative_to(version).as_posix(): sha256(file) for file in files}
+def digest(card: Card) -> str:
+    """Return a short name for what a card says."""
+    return hashlib.sha256(json.dumps(card).encode()).hexdigest()[:16]
+
+
+def write(folder: Path, card: Card, name: Path = CARD) -> None:
+    """Write a card in one step, by its name in the model's folder, with the SHA-256 of every other file there."""
+    path = folder / name
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file != path)
+    checksums = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps({**card, "files": checksums}, indent=2, allow_nan=False) + "\n")
     unfinished.replace(path)

@@ -3,9 +3,10 @@
 import errno
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import keras
@@ -22,14 +23,14 @@ TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
 
 
 @contextmanager
-def staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path, name: str = "version") -> Iterator[Path]:
     """Give the path of a version to be, in a hidden folder within `folder`, which is made where it is missing.
 
     What is not published from it is deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as hidden:
-        yield Path(hidden) / "version"
+        yield Path(hidden) / name
 
 
 def write_version(model: keras.Model, version: Path, images: NDArray[np.float32]) -> None:
@@ -91,8 +92,7 @@ def publish(version: Path, folder: Path) -> Path:
     It is flushed to the disk before and renamed in one step, so that a reader sees all of it or nothing.
     """
     folder.mkdir(exist_ok=True)
-    for path in (version, *version.rglob("*")):
-        _flush(path)
+    _flush_all(version)
     for number in itertools.count(versions.next_number(folder)):
         try:
             target = version.rename(folder / str(number))
@@ -102,6 +102,42 @@ def publish(version: Path, folder: Path) -> Path:
                 raise  # else someone was faster with this number
     _flush(folder)
     return target
+
+
+def replace(version: Path, target: Path) -> None:
+    """Move a complete folder into the place of another, if there is one, which is deleted.
+
+    A reader sees all of either, but for the moment between two renames: a crash then leaves the other one beside,
+    hidden, for `recover` to put back.
+    """
+    recover(target)
+    _flush_all(version)
+    with suppress(FileNotFoundError):
+        target.rename(_aside(target))
+    try:
+        version.rename(target)
+        _flush(target.parent)
+    finally:
+        recover(target)
+
+
+def recover(target: Path) -> None:
+    """Put back, or delete where the new one is in place, what a crash within `replace` left."""
+    if not _aside(target).exists():
+        return
+    if target.exists():
+        shutil.rmtree(_aside(target))
+    else:
+        _aside(target).rename(target)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}-replaced")
+
+
+def _flush_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        _flush(path)
 
 
 def _flush(path: Path) -> None:

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from service import digits, images
 from service.errors import ServiceError
+from service.finder import Finder
 from service.settings import Settings
 from training.data import Digits
 from training.errors import DataError
 
 
-def load(folder: Path) -> tuple[Digits, list[str]]:
+def load(folder: Path, finder: Finder) -> tuple[Digits, list[str]]:
     """Read every file in the folders 0 to 9 of a folder, and give a sentence for each that can't be read.
 
     Raises:
@@ -29,7 +30,7 @@ def load(folder: Path) -> tuple[Digits, list[str]]:
     unreadable = []
     for path, label in files:
         try:
-            found.append(_read(path))
+            found.append(_read(path, finder))
             labels.append(label)
         except (ServiceError, OSError) as error:
             unreadable.append(f"{path}: {error}")
@@ -38,6 +39,6 @@ def load(folder: Path) -> tuple[Digits, list[str]]:
     return Digits(np.stack(found), np.array(labels, np.uint8)), unreadable
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _read(path: Path, finder: Finder) -> NDArray[np.uint8]:
     limits = Settings()
-    return digits.prepare(images.decode(path.read_bytes(), limits.max_pixels, limits.max_frames))
+    return digits.prepare(images.decode(path.read_bytes(), limits.max_pixels, limits.max_frames), finder)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,23 @@ def curves(history: dict[str, list[float]], key: str) -> Chart:
         axes.set_title(key.capitalize(), loc="left")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
         _stretch(axes, key)
+
+    return _draw(plot, height=2.7)
+
+
+def losses(history: dict[str, list[float]], names: Sequence[str], rounds: int) -> Chart:
+    """Draw losses `NAME_loss` of training by epoch, each of which has so many rounds, and losses at the end of each."""
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        for name, style in zip(names, ("-", "--", ":"), strict=False):
+            values = np.clip(history[f"{name}_loss"], TICKS["loss"][0], TICKS["loss"][-1])
+            axes.plot((np.arange(len(values)) + 1) / rounds, values, style, label=name)
+        axes.set(xlabel="epoch", xlim=(0, len(history["loss"]) / rounds))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+        axes.set_title("Loss", loc="left")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), borderaxespad=0)
+        _stretch(axes, "loss")
 
     return _draw(plot, height=2.7)
 

@@ -23,15 +23,14 @@ def objections(new: Evaluation, old: Evaluation) -> list[str]:
         "negative log-likelihood on the test images": (old.test.losses, new.test.losses),
         "error rate on uploads": (old.uploads.errors, new.uploads.errors),
     }
-    found = [
-        f"{name} {was.mean():.4f} -> {now.mean():.4f}" for name, (was, now) in pairs.items() if _is_worse(now, was)
-    ]
+    found = [f"{name} {was.mean():.4f} -> {now.mean():.4f}" for name, (was, now) in pairs.items() if is_worse(now, was)]
     was, now = (evaluation.test.metrics()["expected_calibration_error"] for evaluation in (old, new))
     if now - was > CALIBRATION:
         found.append(f"expected calibration error on the test images {was:.4f} -> {now:.4f}")
     return found
 
 
-def _is_worse(new: NDArray[Any], old: NDArray[Any]) -> bool:
+def is_worse(new: NDArray[Any], old: NDArray[Any]) -> bool:
+    """Check whether errors or losses (n,) have a higher mean, by over two standard errors of the paired difference."""
     difference = new.astype(np.float64) - old
     return bool(difference.mean() > STANDARD_ERRORS * difference.std() / np.sqrt(len(difference)))

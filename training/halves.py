@@ -1,5 +1,7 @@
 """Both cores at work on networks whose layers are too small to be shared out."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -16,12 +18,13 @@ class Halves(keras.Model):  # type: ignore[misc]  # Keras has no types
         super().__init__()
         self.network = network
 
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Give the network's answers."""
+    def call(self, images: tf.Tensor, training: bool = False) -> Any:
+        """Give the network's answers, a tensor or a dict of them."""
         if not training:
             return self.network(images)
         middle = tf.shape(images)[0] // 2
-        return tf.concat([self.network(half, training=True) for half in (images[:middle], images[middle:])], axis=0)
+        answers = [self.network(half, training=True) for half in (images[:middle], images[middle:])]
+        return keras.tree.map_structure(lambda *halves: tf.concat(halves, axis=0), *answers)
 
 
 def use_a_thread_for_each_half() -> None:

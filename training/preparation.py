@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import digits, ink, processes
+from service import digits, finder, processes
 from service.errors import NoDigit
+from service.finder import Finder
 from service.images import decode
 from service.models import Model
 from service.settings import Settings
@@ -30,25 +32,37 @@ class Prepared:
     conditions: list[str]
 
 
-def prepare(originals: Digits, count: int, seed: int) -> Prepared:
+def prepare(originals: Digits, count: int, seed: int, models: Path) -> Prepared:
     """Make `count` uploads of each condition of digits, or one of each digit if these are fewer, on all cores.
 
-    The same seed gives the same digits, on any number of cores. An upload that nothing is found in is a blank digit.
+    The same seed and the same finder, that of the folder `models`, give the same digits, on any number of cores. An
+    upload that nothing is found in is a blank digit.
+
+    Raises:
+        ModelError: the finder is damaged, or can't be read.
+
     """
+    prepare_all = partial(_prepare_all, models=models)
     with processes.pool() as pool:
-        pending = [processes.submit(pool, _prepare_all, task) for task in tasks(originals, count, seed)]
+        pending = [processes.submit(pool, prepare_all, task) for task in tasks(originals, count, seed)]
         rows = [row for future in pending for row in future.result()]
     conditions, labels, prepared, resized = zip(*rows, strict=True)
     return Prepared(Digits(np.stack(prepared), np.array(labels, np.uint8)), np.stack(resized), list(conditions))
 
 
-def _prepare_all(task: Task) -> list[tuple[str, int, Gray, Gray]]:
+def _prepare_all(task: Task, models: Path) -> list[tuple[str, int, Gray, Gray]]:
     cv2.setNumThreads(1)  # there is a process for each core
-    rows = []
+    rows, loaded = [], load_once(models)
     for upload in draw(task):
         picture = _decode(upload)
-        rows.append((upload.condition, upload.label, _prepare(picture), resize(picture)))
+        rows.append((upload.condition, upload.label, _prepare(picture, loaded), resize(picture)))
     return rows
+
+
+@cache
+def load_once(models: Path) -> Finder:
+    """Load a finder, once in each process."""
+    return finder.load(models)
 
 
 def accuracies(uploads: Prepared, model: Model) -> Iterator[tuple[str, float, float]]:
@@ -68,13 +82,18 @@ def resize(picture: Gray) -> Gray:
     return np.asarray(Image.fromarray(picture).resize((digits.SIDE, digits.SIDE), Image.Resampling.BILINEAR))
 
 
-def draw_sheet(uploads: Iterable[Upload], path: Path) -> None:
-    """Draw uploads, the ink found in each and the 28x28 result, a row for each condition, as a picture file."""
+def draw_sheet(uploads: Iterable[Upload], models: Path, path: Path) -> None:
+    """Draw uploads, the ink found in each and the 28x28 result, a row for each condition, as a picture file.
+
+    Raises:
+        ModelError: the finder of the folder `models` is damaged, or can't be read.
+
+    """
     from matplotlib.figure import Figure
 
-    rows: dict[str, list[Gray]] = {}
+    loaded, rows = load_once(models), dict[str, list[Gray]]()
     for upload in uploads:
-        rows.setdefault(upload.condition, []).extend(_steps(_decode(upload)))
+        rows.setdefault(upload.condition, []).extend(_steps(_decode(upload), loaded))
     columns = max(map(len, rows.values()))
     figure = Figure(figsize=(columns * 1.1, len(rows) * 1.1), layout="constrained")
     for (condition, pictures), row in zip(rows.items(), figure.subplots(len(rows), columns), strict=True):
@@ -89,12 +108,12 @@ def _show(axes: Any, picture: Gray) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
 
 
-def _steps(picture: Gray) -> tuple[Gray, Gray, Gray]:
+def _steps(picture: Gray, loaded: Finder) -> tuple[Gray, Gray, Gray]:
     try:
-        found = np.rint(ink.find(picture) * 255).astype(np.uint8)
+        ink = np.rint(loaded.find(picture).ink * 255).astype(np.uint8)
     except NoDigit:
-        found = np.zeros((1, 1), np.uint8)
-    return picture, found, _prepare(picture)
+        ink = np.zeros((1, 1), np.uint8)
+    return picture, ink, _prepare(picture, loaded)
 
 
 def _decode(upload: Upload) -> Gray:
@@ -102,8 +121,8 @@ def _decode(upload: Upload) -> Gray:
     return decode(upload.data, limits.max_pixels, limits.max_frames)
 
 
-def _prepare(picture: Gray) -> Gray:
+def _prepare(picture: Gray, loaded: Finder) -> Gray:
     try:
-        return digits.prepare(picture)
+        return digits.prepare(picture, loaded)
     except NoDigit:  # read wrong, as far as the digit that is there is concerned
         return np.zeros((digits.SIDE, digits.SIDE), np.uint8)

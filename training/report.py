@@ -62,7 +62,7 @@ def write(version: Path, card: dict[str, Any], evaluation: Evaluation) -> Path:
     test, history = evaluation.test, card.get("history", {})
     wrong = _worst(test)
     confusion = confusion_matrix(test.labels, test.probabilities.argmax(axis=1), labels=DIGITS)
-    page = _template().render(
+    page = template("report.html").render(
         making=_making(card),
         card=card,
         test=test,
@@ -103,7 +103,8 @@ def saliency(version: Path, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
     return gradient.reshape(-1, SIDE, SIDE)
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Load a report's page, to be filled in."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -112,7 +113,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = _percent
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 def _percent(share: float) -> str:
@@ -127,10 +128,16 @@ def _making(card: dict[str, Any]) -> list[str]:
     facts = [f"{key} {card[key]}" for key in ("recipe", "seed") if key in card]
     if epochs := len(card.get("history", {}).get("loss", [])):
         facts.append(f"{epochs} epoch{'s' * (epochs > 1)}")
-    if "seconds" in card:
-        minutes, seconds = divmod(round(card["seconds"]), 60)
-        facts.append(f"fitted in {minutes} min {seconds} s")
-    return facts + [f"{name} {version}" for name, version in card.get("libraries", {}).items()]
+    return facts + made_with(card)
+
+
+def made_with(card: dict[str, Any]) -> list[str]:
+    """Say in what time and with which libraries a model was fitted, as far as its card tells."""
+    facts = [f"{name} {version}" for name, version in card.get("libraries", {}).items()]
+    if "seconds" not in card:
+        return facts
+    minutes, seconds = divmod(round(card["seconds"]), 60)
+    return [f"fitted in {minutes} min {seconds} s", *facts]
 
 
 def _scores(answers: Answers) -> list[tuple[int, float, float, float, int]]:

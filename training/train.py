@@ -1,7 +1,5 @@
 """A whole run: from the data to a version in place, or to a candidate that is not as good as the one there."""
 
-import hashlib
-import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,11 +9,12 @@ import click
 import keras
 import numpy as np
 
-from service import models, versions
+from service import finder, models, versions
 from service.digits import scale
 from service.errors import ModelError
+from service.finder import Finder
 from service.runtimes import LiteRT
-from training import calibration, cards, export, extra, gate, report
+from training import calibration, cards, export, extra, gate, report, scene_digits
 from training.data import HELD_OUT, Dataset, Digits
 from training.errors import Interrupted, NotBetter
 from training.evaluate import Evaluation, answer, evaluate
@@ -55,16 +54,17 @@ def train(run: Run, dataset: Dataset) -> None:
     if recipe.augmented:
         use_a_thread_for_each_half()
     digits, held_out = dataset.split(recipe.held_out)
-    own = _load_extra(run)
-    card = _describe(run, recipe, dataset, own)
+    loaded = finder.load(run.models)
+    own = _load_extra(run, loaded)
+    card = _describe(run, recipe, dataset, own, loaded)
     folder = run.models / versions.NAME
     with export.staging(folder) as version:  # before the fit, so that a folder that can't be written stops it
-        checkpoint = folder / f".fit-{_digest(card)}.npz"
+        checkpoint = folder / f".fit-{cards.digest(card)}.npz"
         model, card["history"], card["seconds"] = _fit(run, recipe, digits, held_out, own, checkpoint)
         card["libraries"] = cards.libraries()
         model, temperature = _calibrate(model, held_out)
         export.write_version(model, version, scale(dataset.x_test))
-        uploads = make_uploads(dataset, run.evaluate_on)
+        uploads = make_uploads(dataset, run.evaluate_on, run.models)
         if temperature:
             card["calibration"] = {"temperature": temperature, "threshold": _find_threshold(version, held_out, uploads)}
         evaluation = assess(version, card, dataset, uploads)
@@ -81,34 +81,31 @@ def assess(version: Path, card: cards.Card, dataset: Dataset, uploads: Prepared)
     return evaluation
 
 
-def make_uploads(dataset: Dataset, count: int) -> Prepared:
-    """Make the uploads that versions are evaluated on, of training images that recipes hold out."""
-    return prepare(dataset.train[-HELD_OUT:], count, EVALUATION_SEED)
+def make_uploads(dataset: Dataset, count: int, models_folder: Path) -> Prepared:
+    """Make the uploads that versions in a folder are evaluated on, of training images that recipes hold out."""
+    return prepare(dataset.train[-HELD_OUT:], count, EVALUATION_SEED, models_folder)
 
 
-def _load_extra(run: Run) -> Digits | None:
+def _load_extra(run: Run, loaded: Finder) -> Digits | None:
     if run.extra is None:
         return None
-    digits, unreadable = extra.load(run.extra)
+    digits, unreadable = extra.load(run.extra, loaded)
     for sentence in unreadable:
         click.echo(f"Left out: {sentence}", err=True)
     click.echo(f"{len(digits)} pictures in {run.extra} are mixed in, each {run.extra_weight} times an epoch.")
     return digits
 
 
-def _describe(run: Run, recipe: Recipe, dataset: Dataset, own: Digits | None) -> cards.Card:
+def _describe(run: Run, recipe: Recipe, dataset: Dataset, own: Digits | None, loaded: Finder) -> cards.Card:
     """Say what decides the weights: the same description, the same weights."""
     card = {
         "recipe": run.recipe,
         "settings": {key: value for key, value in asdict(recipe).items() if key != "build"},
         "seed": run.seed,
         "data": dataset.checksums(),
+        "finder": loaded.checksum,
     }
     return card if own is None else {**card, "extra": {"weight": run.extra_weight, **own.checksums()}}
-
-
-def _digest(card: cards.Card) -> str:
-    return hashlib.sha256(json.dumps(card).encode()).hexdigest()[:16]
 
 
 def _fit(
@@ -132,10 +129,13 @@ def _fit(
 
 
 def _gather(run: Run, recipe: Recipe, digits: Digits, own: Digits | None) -> Digits:
-    """Add uploads made of the digits, and one's own digits, to those that a network is fitted to."""
+    """Add uploads and scenes of the digits, letterforms and the user's digits to what a network is fitted to."""
+    shown = digits
     if recipe.uploads:
-        digits += prepare(digits, recipe.uploads, run.seed).digits
-    return digits if own is None else digits + own.repeated(run.extra_weight)
+        shown += prepare(digits, recipe.uploads, run.seed, run.models).digits
+    if recipe.scenes or recipe.hands:
+        shown += scene_digits.read(digits, recipe.scene_counts, run.seed, run.models)
+    return shown if own is None else shown + own.repeated(run.extra_weight)
 
 
 def _calibrate(model: keras.Model, held_out: Digits) -> tuple[keras.Model, float | None]:
