@@ -22,6 +22,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from service import finder as finders
+from service.finder import Finder
 from service.settings import DEFAULT_MODELS
 from service.versions import CARD, REPORT
 from training import data
@@ -142,6 +144,11 @@ def mnist() -> data.Dataset:
 @pytest.fixture(scope="session")
 def shipped() -> Path:
     return DEFAULT_MODELS / "mnist" / "2"
+
+
+@pytest.fixture(scope="session")
+def finder() -> Finder:
+    return finders.load(DEFAULT_MODELS)
 
 
 @pytest.fixture(scope="session", params=["litert", "tensorflow", "framework"])

@@ -11,6 +11,7 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
+from service import finder
 from service.digits import prepare
 from service.images import decode
 from service.settings import Settings
@@ -37,10 +38,11 @@ def milliseconds(call: Callable[[], object]) -> float:
 def measure(file: bytes) -> tuple[float, float]:
     """Give the medians of Pillow's bare decode of a file, and of the service's whole way to the 28x28."""
     limits, bare, ours = Settings(), [], []
+    loaded = finder.load(limits.models)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         bare.append(milliseconds(lambda: Image.open(io.BytesIO(file)).load()))
-        ours.append(milliseconds(lambda: prepare(decode(file, limits.max_pixels, limits.max_frames))))
+        ours.append(milliseconds(lambda: prepare(decode(file, limits.max_pixels, limits.max_frames), loaded)))
     return median(bare), median(ours)
 
 

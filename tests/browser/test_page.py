@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import ROOT, SEVEN, Server, copy_version, serving
 
@@ -126,7 +127,7 @@ def expect_no_answer(page: Page, state: str = "empty") -> None:
     assert not text(page, "#digit").isdigit()
     assert text(page, "#announcement") == ""
     assert set(page.locator(".share").all_text_contents()) == {""}
-    assert page.locator("#seen[src], #overlay[src]").count() == 0
+    assert page.locator("#ink[src], #seen[src], #overlay[src]").count() == 0
 
 
 def download(page: Page, folder: Path) -> Path:
@@ -175,7 +176,7 @@ def test_drawing_with_the_mouse(page: Page) -> None:
     assert text(page, "#doubt") == ""
     assert text(page, "#announcement") == f"7, {share}"
     assert text(page, "tr.first") == f"7{share}"
-    for picture, width in (("#seen", 28), ("#overlay", 280)):
+    for picture, width in (("#ink", 280), ("#seen", 28), ("#overlay", 280)):
         assert page.locator(picture).evaluate("image => image.decode().then(() => image.naturalWidth)") == width
 
 
@@ -365,6 +366,24 @@ def test_copying_the_command(page: Page) -> None:
     page.get_by_role("button", name="Copy").click()
     expect(page.locator("#announcement")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == text(page, "#command")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (700, "light"), (1120, "dark")])
+def test_the_ink_that_was_found_is_shown_beside_what_the_model_saw(
+    browser: Browser, server: Server, tmp_path: Path, width: int, scheme: str
+) -> None:
+    photo = Image.new("L", (600, 300), 220)
+    photo.paste(Image.open(SEVEN).resize((200, 200)).point(lambda level: 220 - 0.8 * level), (300, 50))
+    photo.save(tmp_path / "photo.png")
+    for page in opened(browser, server, viewport={"width": width, "height": 900}, color_scheme=scheme):
+        page.set_input_files("#file", tmp_path / "photo.png")
+        expect_answer(page)
+        picture = page.get_by_alt_text("Your picture, with the ink that was found in green")
+        assert picture.get_attribute("src") == server.post((tmp_path / "photo.png").read_bytes(), "/explain")[1]["ink"]
+        expect(picture).to_have_css("object-fit", "contain")
+        boxes = [page.locator(name).bounding_box() for name in ("#ink", "#seen", "#overlay")]
+        assert all(box and box["width"] > 80 and box["x"] + box["width"] <= width for box in boxes)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_no_sideways_scroll_on_a_phone(phone: Page) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,19 +86,39 @@ def test_list_says_what_is_wrong_and_what_is_then_the_default(folder: Path) -> N
 
 def test_verify_checks_every_file_of_every_version(folder: Path) -> None:
     result = run(folder, "verify")
-    assert (result.exit_code, result.stdout) == (
-        0, "1: 6 files are intact.\n2: 6 files are intact.\n3: 6 files are intact.\n",
-    )  # fmt: skip
+    finder, *others = result.stdout.splitlines()
+    assert re.fullmatch(r"finder: (1 file is|\d+ files are) intact\.", finder)
+    assert (result.exit_code, others) == (0, [f"{number}: 6 files are intact." for number in (1, 2, 3)])
     damage(folder / "1")
     (folder / "2" / "fingerprint.pb").unlink()
     shutil.rmtree(folder / "3" / "assets.extra")
     result = run(folder, "verify")
     assert result.exit_code == 1
-    assert [line.rpartition("/")[2] for line in result.stdout.splitlines()] == [
+    assert [line.rpartition("/")[2] for line in result.stdout.splitlines()[1:]] == [
         "1 is damaged: saved_model.pb is not as its model card records it.",
         "2 is not complete: fingerprint.pb is missing.",
         "3: it has no model card to check by.",
     ]
+
+
+def test_verify_tells_which_version_was_measured_with_another_finder(folder: Path) -> None:
+    for number, checksum in ((2, "0" * 64), (3, versions.sha256(folder.parent / "finder" / "model.tflite"))):
+        card = json.loads((folder / str(number) / versions.CARD).read_text())
+        (folder / str(number) / versions.CARD).write_text(json.dumps({**card, "finder": checksum}))
+    result = run(folder, "verify")
+    assert (result.exit_code, result.stdout.splitlines()[1:]) == (
+        0, ["1: 6 files are intact.",
+            "2: 6 files are intact; it was measured with another finder than the one here.",
+            "3: 6 files are intact."],
+    )  # fmt: skip
+
+
+def test_verify_finds_a_damaged_finder(folder: Path) -> None:
+    (folder.parent / "finder" / "model.tflite").write_bytes(b"TFL3")
+    result = run(folder, "verify")
+    assert result.exit_code == 1
+    assert "finder is damaged: model.tflite is not as its model card records it." in result.stdout.splitlines()[0]
+    assert result.stdout.splitlines()[1:] == [f"{number}: 6 files are intact." for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("name", json.loads((DEFAULT_MODELS / "mnist" / "2" / versions.CARD).read_text())["files"])

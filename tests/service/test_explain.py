@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.digits import scale
+from service.finder import Found
 from service.occlusion import importance
+from service.pictures import INK, tint
 from tests.conftest import Server, multipart, png
 from training.data import Dataset
 
@@ -31,10 +33,62 @@ def test_answer_holds_the_prediction_and_what_it_rests_on(server: Server, mnist:
     answer = explain(server, mnist.x_test[0])
     prediction = server.post(png(mnist.x_test[0]))[1]
     assert {name: answer[name] for name in prediction} == prediction
-    assert set(answer) - set(prediction) == {"seen", "importance", "overlay"}
+    assert set(answer) - set(prediction) == {"ink", "seen", "importance", "overlay"}
     np.testing.assert_array_equal(np.asarray(decode(answer["seen"])), mnist.x_test[0])
     assert np.shape(answer["importance"]) == (28, 28)
     assert (decode(answer["overlay"]).mode, decode(answer["overlay"]).size) == ("RGB", (280, 280))
+
+
+def green(picture: Image.Image) -> NDArray[np.bool_]:
+    """Tell where a picture is tinted."""
+    levels = np.asarray(picture, np.int64)
+    return levels[..., 1] - levels[..., 0] > 60
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(700, 500), (56, 84), (28, 28)])
+def test_ink_is_tinted_where_it_is_in_the_image(
+    server: Server, mnist: Dataset, height: int, width: int, invert: bool
+) -> None:
+    page = np.zeros((height, width), np.uint8)
+    seven = Image.fromarray(mnist.x_test[0]).resize((width // 2, height // 2), Image.Resampling.BICUBIC)
+    page[-(height // 2) :, : width // 2] = np.asarray(seven)
+    answer = explain(server, page ^ np.uint8(255 * invert))
+    shown, whole = decode(answer["ink"]), Image.fromarray(page)
+    assert answer["digit"] == 7
+    assert (shown.mode, max(shown.size) in (252, 280)) == ("RGB", True)
+    assert shown.width / shown.height == pytest.approx(width / height, abs=0.01)
+    tinted, ink = green(shown), np.asarray(whole.resize(shown.size, Image.Resampling.BOX)) > 128
+    assert (tinted & ink).sum() > 0.85 * ink.sum()
+    assert tinted.sum() < (1.3 if width > 28 else 2) * ink.sum()  # a pixel of the smallest is ten here
+
+
+@pytest.mark.parametrize(
+    ("path", "invert"), [("/explain", False), ("/explain", True), ("/explain?prepare=none", False)]
+)
+def test_all_ink_of_an_image_that_is_taken_as_it_is_is_tinted(
+    server: Server, mnist: Dataset, path: str, invert: bool
+) -> None:
+    digit = mnist.x_test[0]
+    answer = server.post(png(digit ^ np.uint8(255 * invert)), path)[1]
+    tinted = green(decode(answer["ink"])).reshape(28, 10, 28, 10).mean(axis=(1, 3))
+    assert tinted[digit > 200].min() > 0.7
+    assert tinted[digit == 0].max() < 0.5
+
+
+def test_tint_is_laid_over_the_part_that_is_in_the_image_and_the_rest_stays() -> None:
+    image = np.full((140, 280), 200, np.uint8)
+    shown = tint(image, Found(np.ones((8, 8), np.float32), (-20.0, 100.0, 40.0, 80.0)))
+    assert shown.shape == (140, 280, 3)
+    assert np.abs(shown[110, 5].astype(int) - 0.85 * np.array(INK) - 0.15 * 200).max() < 2
+    assert (np.delete(shown.reshape(-1, 3), np.flatnonzero(green(Image.fromarray(shown))), axis=0) == 200).all()
+    assert green(Image.fromarray(shown)).sum() == 20 * 40
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (281, 279)])
+def test_images_of_any_shape_are_shown(shape: tuple[int, int]) -> None:
+    shown = tint(np.zeros(shape, np.uint8), Found(np.ones((3, 2), np.float32), (0.2, 0.1, 0.5, 0.4)))
+    assert 140 < max(shown.shape) <= 280
 
 
 def test_seen_is_what_a_larger_picture_was_made_into(server: Server, mnist: Dataset) -> None:

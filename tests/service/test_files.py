@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from service import files, models
+from service.finder import Finder
 from service.predictor import Predictor
 from service.settings import Settings
 from tests.conftest import ROOT, SEVEN, clean_environment, copy_version, png
@@ -101,12 +102,14 @@ def wait_for_workers(group: int, count: int) -> list[int]:
     return found
 
 
-def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(folder: Path, mnist: data.Dataset) -> None:
+def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(
+    folder: Path, mnist: data.Dataset, finder: Finder
+) -> None:
     result = run("--workers", "2", "predict", folder)
     rows = read_csv(result)
     assert (result.returncode, result.stderr) == (0, b"")
     assert [row["file"] for row in rows] == [str(folder / f"{number}.png") for number in range(COUNT)]
-    predictor = Predictor(models.load_default(Settings()), Settings())
+    predictor = Predictor(models.load_default(Settings()), finder, Settings())
     expected = predictor.predict([predictor.prepare(png(digit)) for digit in mnist.x_test[:COUNT]])
     assert [int(row["digit"]) for row in rows] == [prediction.digit for prediction in expected]
     probabilities = np.array([[row[f"p{digit}"] for digit in range(10)] for row in rows], np.float64)

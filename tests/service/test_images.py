@@ -9,6 +9,7 @@ from PIL import Image
 from service import images
 from service.digits import prepare, scale, take
 from service.errors import TooLarge, UnreadableImage
+from service.finder import Finder
 from training.data import Dataset
 
 INK = np.zeros((40, 30), np.uint8)
@@ -73,10 +74,10 @@ def test_formats_that_are_not_listed_are_not_read(kind: str) -> None:
         decode(Image.fromarray(INK), kind)
 
 
-def test_mnists_own_images_come_out_as_training_scales_them(mnist: Dataset) -> None:
+def test_mnists_own_images_come_out_as_training_scales_them(mnist: Dataset, finder: Finder) -> None:
     image = mnist.x_test[0]
-    assert prepare(image) is take(image) is image
-    np.testing.assert_array_equal(scale(prepare(image))[0], image.reshape(784).astype("float32") / 255)
+    assert prepare(image, finder) is take(image) is image
+    np.testing.assert_array_equal(scale(prepare(image, finder))[0], image.reshape(784).astype("float32") / 255)
 
 
 def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from service import models
 from service.digits import scale
+from service.finder import Finder
 from service.predictor import Predictor
 from service.runtimes import LiteRT
 from service.settings import Settings
@@ -77,19 +78,23 @@ def test_a_table_says_the_word(folder: Path) -> None:
     assert sure.endswith("%")
 
 
-def test_a_confidence_at_the_threshold_is_certain(mnist: Dataset, shipped: Path, tmp_path: Path) -> None:
+def test_a_confidence_at_the_threshold_is_certain(
+    mnist: Dataset, shipped: Path, finder: Finder, tmp_path: Path
+) -> None:
     vectors = scale(mnist.x_test[:1])
     confidence = float(LiteRT(shipped).predict(vectors).max())
     for name, threshold in (("at", confidence), ("above", np.nextafter(confidence, 2))):
         copy_version(shipped, tmp_path / name, calibration={"threshold": threshold})
     settings = [Settings(models=tmp_path / name) for name in ("at", "above")]
-    answers = [Predictor(models.load_default(each), each).predict([vectors[0]])[0] for each in settings]
+    answers = [Predictor(models.load_default(each), finder, each).predict([vectors[0]])[0] for each in settings]
     assert [answer.uncertain for answer in answers] == [False, True]
 
 
-def test_without_a_calibration_no_answer_is_uncertain(mnist: Dataset, shipped: Path, tmp_path: Path) -> None:
+def test_without_a_calibration_no_answer_is_uncertain(
+    mnist: Dataset, shipped: Path, finder: Finder, tmp_path: Path
+) -> None:
     copy_version(shipped, tmp_path)
     settings = Settings(models=tmp_path)
-    answers = Predictor(models.load_default(settings), settings).predict(list(scale(mnist.x_test)))
+    answers = Predictor(models.load_default(settings), finder, settings).predict(list(scale(mnist.x_test)))
     assert min(answer.confidence for answer in answers) < 0.6
     assert not any(answer.uncertain for answer in answers)

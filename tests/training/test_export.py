@@ -54,6 +54,8 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "augmented": False,
         "held_out": 0,
         "uploads": 0,
+        "hands": 0,
+        "scenes": 0,
         "outliers": 0,
         "rho": 0.0,
     }

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from service import versions
 from service.digits import scale
+from service.finder import Finder
 from tests.conftest import SEVEN
 from tests.training.test_export import Training
 from training import extra
@@ -37,9 +38,11 @@ def write_zeros(folder: Path, count: int, seed: int) -> Path:
     return folder
 
 
-def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(mnist: Dataset, tmp_path: Path) -> None:
-    own, _ = extra.load(write_zeros(tmp_path / "own", 100, seed=0))
-    others, _ = extra.load(write_zeros(tmp_path / "others", 200, seed=1))
+def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(
+    mnist: Dataset, finder: Finder, tmp_path: Path
+) -> None:
+    own, _ = extra.load(write_zeros(tmp_path / "own", 100, seed=0), finder)
+    others, _ = extra.load(write_zeros(tmp_path / "others", 200, seed=1), finder)
     recipe = replace(RECIPES["convnet"], epochs=3, uploads=0, rho=0.0)
 
     def accuracies(digits: Digits) -> tuple[float, float]:
@@ -55,7 +58,9 @@ def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(mnist: D
     assert mnist_after >= mnist_before - 0.003  # two such fits differ by as much as 0.001
 
 
-def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(run_training: Training, tmp_path: Path) -> None:
+def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
+    run_training: Training, finder: Finder, tmp_path: Path
+) -> None:
     own = write_zeros(tmp_path / "own", 3, seed=0)
     (own / "7").mkdir()
     (own / "7" / "seven.png").write_bytes(SEVEN.read_bytes())
@@ -68,19 +73,20 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(run_training: Tr
     left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
     assert [str(own / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
     card = json.loads((tmp_path / "mnist" / "1" / versions.CARD).read_text())
+    assert card["finder"] == finder.checksum
     assert card["extra"]["weight"] == 4
     assert len(card["extra"]["images"]) == 64
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])
-def test_a_folder_without_digits_is_told(folder: str, tmp_path: Path) -> None:
+def test_a_folder_without_digits_is_told(folder: str, finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "empty" / "a").mkdir(parents=True)
     with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
-        extra.load(tmp_path / folder)
+        extra.load(tmp_path / folder, finder)
 
 
-def test_a_folder_of_unreadable_files_is_told(tmp_path: Path) -> None:
+def test_a_folder_of_unreadable_files_is_told(finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "a.png").write_bytes(b"no")
     with pytest.raises(DataError, match="None of the 1 files"):
-        extra.load(tmp_path)
+        extra.load(tmp_path, finder)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from service.digits import scale
 from service.runtimes import LiteRT, TensorFlow
+from service.settings import DEFAULT_MODELS
 from service.versions import CARD
 from training import report
 from training.data import Dataset
@@ -67,7 +68,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def evaluation(shipped: Path, mnist: Dataset) -> Evaluation:
-    uploads = prepare(mnist.train[-5000:], count=1, seed=0)
+    uploads = prepare(mnist.train[-5000:], count=1, seed=0, models=DEFAULT_MODELS)
     return evaluate(LiteRT(shipped), mnist, uploads)
 
 

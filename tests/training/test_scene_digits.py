@@ -1,0 +1,57 @@
+"""Digits found in scenes, and images without a digit: what a network is fitted to beside MNIST, and measured on."""
+
+import numpy as np
+import pytest
+
+from service import models
+from service.digits import SIDE
+from service.settings import DEFAULT_MODELS, Settings
+from training import empties, scene_digits
+from training.batches import NO_DIGIT
+from training.data import Dataset, Digits
+
+
+@pytest.fixture(scope="module")
+def read(mnist: Dataset) -> Digits:
+    return scene_digits.read(mnist.train, (60, 120, 60), seed=0, models=DEFAULT_MODELS)
+
+
+def test_most_digits_are_found_and_few_where_there_are_none(read: Digits) -> None:
+    assert read.images.shape[1:] == (SIDE, SIDE)
+    assert read.images.max(axis=(1, 2)).min() > 0
+    counts = np.bincount(read.labels, minlength=NO_DIGIT + 1)
+    assert counts[:NO_DIGIT].sum() > 0.9 * 180
+    assert counts[:NO_DIGIT].min() > 0
+    assert counts[NO_DIGIT] < 0.6 * 60
+
+
+def test_the_same_seed_gives_the_same_digits(read: Digits, mnist: Dataset) -> None:
+    again, other = (scene_digits.read(mnist.train, (60, 120, 60), seed, DEFAULT_MODELS) for seed in (0, 1))
+    assert again.checksums() == read.checksums()
+    assert other.checksums() != read.checksums()
+
+
+def test_letterforms_alone_need_none_of_the_images(mnist: Dataset) -> None:
+    read = scene_digits.read(mnist.train, (0, 20, 0), seed=0, models=DEFAULT_MODELS)
+    assert 15 <= len(read) <= 20
+    assert NO_DIGIT not in read.labels
+
+
+def test_the_model_recognizes_letterforms(read: Digits, shipped_model: models.Model) -> None:
+    is_digit = read.labels != NO_DIGIT
+    vectors = read.images[is_digit].reshape(-1, SIDE * SIDE).astype(np.float32) / 255
+    right = shipped_model.predict(vectors).argmax(axis=1) == read.labels[is_digit]
+    assert right.mean() > 0.85  # many scenes are hard on purpose
+
+
+@pytest.fixture(scope="module")
+def shipped_model() -> models.Model:
+    return models.load_default(Settings())
+
+
+def test_images_without_a_digit_are_refused_or_uncertain(shipped_model: models.Model) -> None:
+    rows = empties.evaluate(shipped_model, DEFAULT_MODELS, count=12, seed=5)
+    assert [row.kind for row in rows] == list(empties.KINDS)
+    assert all(row.images == 12 and row.certain_digit <= row.any_digit <= 12 for row in rows)
+    assert sum(row.certain_digit for row in rows) <= 2
+    assert sum(row.any_digit for row in rows) <= 0.1 * 12 * len(rows)
