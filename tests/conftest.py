@@ -143,7 +143,12 @@ def mnist() -> data.Dataset:
 
 @pytest.fixture(scope="session")
 def shipped() -> Path:
-    return DEFAULT_MODELS / "mnist" / "2"
+    return DEFAULT_MODELS / "mnist" / "3"
+
+
+def copy_two_versions(folder: Path) -> Path:
+    """Copy the package's models, but for version 3, into a new folder."""
+    return Path(shutil.copytree(DEFAULT_MODELS, folder, ignore=shutil.ignore_patterns("3")))
 
 
 @pytest.fixture(scope="session")

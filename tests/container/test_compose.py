@@ -168,9 +168,9 @@ def test_no_request_fails_while_images_and_versions_are_replaced(
         killed = clients.counts()
     with capsys.disabled():
         print(f"\nreplaced: {dict(replaced)}\nretrained: {dict(retrained)}\none killed: {dict(killed)}")
-    assert before.keys() == replaced.keys() == {"version 2"}
+    assert before.keys() == replaced.keys() == {"version 3"}
     assert {each.container.image.id for each in replicas} == {new}
     assert len(replicas) == REPLICAS
-    assert retrained.keys() == {"version 2", "version 1"}
+    assert retrained.keys() == {"version 3", "version 1"}
     assert after.keys() == {"version 1"}
     assert killed.total() - killed["version 1"] <= CLIENTS  # in flight on it

@@ -98,7 +98,7 @@ def test_what_there_is_to_get_is_as_outside(container: Container, outside: Serve
 
 def test_metrics_of_the_workers_are_there(container: Container) -> None:
     assert container.post(SEVEN.read_bytes())[0] == 200
-    assert b'mnist_predicted_digits_total{digit="7",version="2"} 1.0' in get(container, "/metrics")[2]
+    assert b'mnist_predicted_digits_total{digit="7",version="3"} 1.0' in get(container, "/metrics")[2]
 
 
 def get(server: Server, path: str) -> tuple[int, str | None, bytes]:

@@ -91,7 +91,7 @@ def test_it_serves_what_the_training_job_fits(
     training = pod_of(objects, "mnist-training")
     arguments = [*training["containers"][0]["args"], "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
     with running(engine, image, objects, models) as service:
-        assert service.post(SEVEN.read_bytes())[1]["model"]["version"] == "2"  # of the package
+        assert service.post(SEVEN.read_bytes())[1]["model"]["version"] == "3"  # of the package
         run(engine, training_image, arguments, **options(objects, training, models))
         service.wait_until_served("1")
         assert service.post(SEVEN.read_bytes())[1]["digit"] == 7

@@ -17,14 +17,14 @@ from click.testing import CliRunner, Result
 from service import models, versions
 from service.__main__ import main
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import ROOT, clean_environment, copy_two_versions
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of versions 1, 2 and 3; 3 is 2 again."""
-    shutil.copytree(DEFAULT_MODELS, tmp_path, dirs_exist_ok=True)
-    return Path(shutil.copytree(tmp_path / "mnist" / "2", tmp_path / "mnist" / "3")).parent
+    models = copy_two_versions(tmp_path / "models")
+    return Path(shutil.copytree(models / "mnist" / "2", models / "mnist" / "3")).parent
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -237,7 +237,7 @@ def test_a_folder_that_is_read_only_is_told(folder: Path) -> None:
 
 def test_a_folder_without_versions_shows_the_shipped_ones_and_has_nothing_to_label(tmp_path: Path) -> None:
     folder = tmp_path / "mnist"
-    assert states(folder) == {"2": "default", "1": "intact"}
+    assert states(folder) == {"3": "default", "2": "intact", "1": "intact"}
     for arguments in (["label", "stable", "2"], ["rollback"]):
         assert f"There is no version in {folder}." in run(folder, *arguments).output
 

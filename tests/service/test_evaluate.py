@@ -231,7 +231,7 @@ def test_text_has_the_score_by_folder_confusions_and_calibration(
     assert lines[3] == "c d          3   66.67%     66.67%        1                  0"
     assert lines[4] == "all         17   76.47%     11.76%        1                  3"
     assert lines[6:9] == ["label -> answer  count", "    1 ->      7      2", "    9 ->      4      1"]
-    assert lines[-2].startswith("Answers of mnist, version 2: 16, with a mean confidence of ")
+    assert lines[-2].startswith("Answers of mnist, version 3: 16, with a mean confidence of ")
     assert lines[-1] == "Left out, no label: 2 files (other.png, unlike.png)."
 
 
@@ -242,7 +242,7 @@ def test_json_has_all_of_it_as_one_object(tmp_path: Path, readable: dict[int, ND
     touch(tmp_path, "other.png")
     result, content = report(tmp_path)
     assert (result.returncode, result.stderr, result.stdout.count(b"\n")) == (0, b"", 1)
-    assert content["model"] == {"name": "mnist", "version": "2"}
+    assert content["model"] == {"name": "mnist", "version": "3"}
     assert content["whole"] == {
         "images": 11, "right": 10, "accuracy": 10 / 11, "uncertain": 0, "refused": 0, "wrong_though_sure": 1,
     }  # fmt: skip

@@ -28,7 +28,7 @@ Counts = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labe
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(DEFAULT_MODELS, tmp_path_factory.mktemp("metrics") / "models"))
+    return copy_two_versions(tmp_path_factory.mktemp("metrics") / "models")
 
 
 @pytest.fixture(scope="module")

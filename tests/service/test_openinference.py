@@ -88,7 +88,7 @@ def test_health_and_metadata(client: InferenceServerClient, server: Server) -> N
     assert {"binary_tensor_data", "classification", "model_repository"} < {*client.get_server_metadata()["extensions"]}
     metadata = {
         "name": "mnist",
-        "versions": ["1", "2"],
+        "versions": ["1", "2", "3"],
         "platform": "tensorflow_savedmodel",
         "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, 784]}],
         "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
@@ -98,7 +98,7 @@ def test_health_and_metadata(client: InferenceServerClient, server: Server) -> N
 
 
 def test_configuration(client: InferenceServerClient) -> None:
-    config = client.get_model_config("mnist", "2")
+    config = client.get_model_config("mnist", "3")
     assert config["max_batch_size"] == 1000
     assert config["input"] == [{"name": "image", "data_type": "TYPE_FP32", "dims": [784]}]
     assert config["output"] == [{"name": "probabilities", "data_type": "TYPE_FP32", "dims": [10]}]
@@ -109,7 +109,7 @@ def test_configuration(client: InferenceServerClient) -> None:
 def test_statistics_have_the_form_of_tritons(client: InferenceServerClient, server: Server) -> None:
     every = client.get_inference_statistics()["model_stats"]
     assert every == client.get_inference_statistics("mnist")["model_stats"]
-    assert [(each["name"], each["version"]) for each in every] == [("mnist", "1"), ("mnist", "2")]
+    assert [(each["name"], each["version"]) for each in every] == [("mnist", "1"), ("mnist", "2"), ("mnist", "3")]
     (one,) = client.get_inference_statistics("mnist", "2")["model_stats"]
     assert {"last_inference", "inference_count", "execution_count", "batch_stats"} < one.keys()
     parts = ["success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss"]
@@ -193,7 +193,7 @@ def test_a_batch_is_answered_in_its_order(client: InferenceServerClient, mnist: 
 
 
 def test_versions_by_number(server: Server, client: InferenceServerClient, mnist: Dataset) -> None:
-    answers = [ask(client, mnist.x_test[:5], model_version=version) for version in ("1", "2", "")]
+    answers = [ask(client, mnist.x_test[:5], model_version=version) for version in ("1", "3", "")]
     np.testing.assert_array_equal(answers[1], answers[2])
     assert not np.allclose(answers[0], answers[1], atol=1e-6)
     assert client.infer("mnist", [tensor(mnist.x_test[:1])], "1").get_response()["model_version"] == "1"

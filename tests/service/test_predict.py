@@ -38,7 +38,7 @@ def test_answer_has_the_form_of_the_contract(server: Server, seven: bytes) -> No
     assert answer["confidence"] == answer["probabilities"][7] > 0.999
     assert len(answer["probabilities"]) == 10
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
-    assert answer["model"] == {"name": "mnist", "version": "2"}
+    assert answer["model"] == {"name": "mnist", "version": "3"}
 
 
 def test_pixels_reach_the_model_as_training_scales_them(
@@ -85,7 +85,7 @@ def test_batch_answers_in_order_and_one_bad_file_spoils_none(server: Server, mni
     status, answer = server.ask("POST", "/predict/batch", *multipart(*files))
     first, bad, third, empty = answer["predictions"]
     assert status == 200
-    assert answer["model"] == {"name": "mnist", "version": "2"}
+    assert answer["model"] == {"name": "mnist", "version": "3"}
     assert (first["digit"], third["digit"]) == (7, 2)
     assert (bad["code"], empty["code"]) == ("unreadable_image", "empty_image")
     single = server.post(seven)[1]

@@ -196,13 +196,13 @@ def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
 
 def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shipped: Path, tmp_path: Path) -> None:
     repository = settled(tmp_path)
-    assert (repository.default().version, list(states(repository))) == (2, [2, 1])
+    assert (repository.default().version, list(states(repository))) == (3, [3, 2, 1])
     (tmp_path / "mnist").mkdir()
     copy(shipped, tmp_path, 1)
     wait_until(lambda: repository.default().version == 1)
     wait_until(lambda: states(repository) == {1: "AVAILABLE"})
     shutil.rmtree(tmp_path / "mnist" / "1")
-    wait_until(lambda: repository.default().version == 2)
+    wait_until(lambda: repository.default().version == 3)
 
 
 def test_without_any_that_can_be_served_it_waits_for_one(settled: Settled, shipped: Path, tmp_path: Path) -> None:

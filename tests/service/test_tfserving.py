@@ -51,7 +51,7 @@ def post(server: Server, request: object, verb: str = ":predict") -> tuple[int, 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Versions 1 and 2 as they ship, with labels, and a third whose files are damaged; one picture of each is read."""
-    home = shutil.copytree(DEFAULT_MODELS / "mnist", tmp_path_factory.mktemp("models") / "mnist")
+    home = copy_two_versions(tmp_path_factory.mktemp("labelled") / "models") / "mnist"
     (shutil.copytree(home / "2", home / "3") / "saved_model.pb").write_bytes(b"damaged")
     (home / "versions.json").write_text('{"labels": {"stable": 1, "canary": 2, "broken": 3}}')
     with serving("--models", str(home.parent), "--workers", "1", "--max-files", "20") as server:
@@ -76,7 +76,7 @@ def test_status_as_documented(server: Server) -> None:
     )
     status, answer = server.ask("GET", MODEL)
     assert (status, answer["name"], answer["ready"]) == (200, "mnist", True)
-    assert [each["version"] for each in answer["model_version_status"]] == ["2", "1"]
+    assert [each["version"] for each in answer["model_version_status"]] == ["3", "2", "1"]
     assert server.ask("GET", "/v1/models") == (200, {"models": ["mnist"]})
 
 
@@ -90,7 +90,7 @@ def test_metadata_as_documented(server: Server) -> None:
         "outputs": {"probabilities": tensor("StatefulPartitionedCall:0", "10")},
         "method_name": "tensorflow/serving/predict",
     }
-    for address, version in ((MODEL, "2"), (f"{MODEL}/versions/1", "1")):
+    for address, version in ((MODEL, "3"), (f"{MODEL}/versions/1", "1")):
         assert server.ask("GET", f"{address}/metadata") == (
             200,
             {
