@@ -128,7 +128,7 @@ def test_jsonl_has_the_items_of_a_batch_and_their_files() -> None:
     assert list(seven) == ["file", "digit", "confidence", "uncertain", "probabilities", "model"]
     assert (seven["file"], seven["digit"], len(seven["probabilities"])) == (str(SEVEN), 7, 10)
     assert seven["uncertain"] is False
-    assert seven["model"] == {"name": "mnist", "version": "2"}
+    assert seven["model"] == {"name": "mnist", "version": "3"}
     assert list(readme) == ["file", "error", "code"]
     assert (readme["file"], readme["code"]) == ("README.md", "unreadable_image")
 

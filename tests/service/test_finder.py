@@ -70,7 +70,7 @@ def spoil(folder: Path, how: str) -> None:
         content = network.read_bytes()
         network.write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
     elif how == "incomplete":
-        card.write_text(json.dumps({"files": {**json.loads(card.read_text())["files"], "report/index.html": "0"}}))
+        card.write_text(json.dumps({"files": {**json.loads(card.read_text())["files"], "report/curves.html": "0"}}))
     elif how == "no card":
         card.write_text("{")
     elif how == "unreadable":
@@ -85,7 +85,7 @@ def spoil(folder: Path, how: str) -> None:
     ("how", "sentence"),
     [
         ("changed", "is damaged: model.tflite is not as its model card records it."),
-        ("incomplete", "is not complete: report/index.html is missing."),
+        ("incomplete", "is not complete: report/curves.html is missing."),
         ("no card", "model.json is wrong: "),
         ("unreadable", "LiteRT can't read the finder "),
         ("a classifier", "model.tflite is no finder: it has no output of the shape (128, 128)."),

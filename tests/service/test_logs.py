@@ -83,7 +83,7 @@ def test_a_line_of_json_tells_all_of_an_answer(server: Server) -> None:
     assert line.pop("process") > 0
     assert line == {
         "level": "info", "logger": "service.requests", "message": "request", "method": "POST", "route": "/predict",
-        "status": 200, "bytes": len(DIGIT), "pictures": 1, "version": 2, "digit": 7, "traceparent": TRACEPARENT,
+        "status": 200, "bytes": len(DIGIT), "pictures": 1, "version": 3, "digit": 7, "traceparent": TRACEPARENT,
     }  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_a_line_of_text_tells_the_same(text_server: Server) -> None:
     line = line_with(text_server, identifier)
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[\d+\] \[INFO\] request method=POST route=/predict status=200"
-        rf" milliseconds=[\d.]+ bytes={len(DIGIT)} pictures=1 version=2 digit=7 confidence=0\.9\d+"
+        rf" milliseconds=[\d.]+ bytes={len(DIGIT)} pictures=1 version=3 digit=7 confidence=0\.9\d+"
         rf" id=[0-9a-f]{{32}} traceparent={TRACEPARENT}\n",
         line,
     )

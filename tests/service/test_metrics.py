@@ -16,8 +16,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
 from service.errors import ServiceError
-from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving, wait_until
+from service.settings import Settings
+from tests.conftest import (
+    ROOT,
+    SEVEN,
+    Server,
+    clean_environment,
+    copy_two_versions,
+    multipart,
+    png,
+    serving,
+    wait_until,
+)
 from tests.service.test_process import workers
 from training.data import Dataset
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from service.digits import scale
 from service.routes.tfserving_messages import SignatureDef
 from service.runtimes import Signature
-from service.settings import DEFAULT_MODELS
-from tests.conftest import SEVEN, Server, png, serving
+from tests.conftest import SEVEN, Server, copy_two_versions, png, serving
 from training.data import Dataset
 
 MODEL = "/v1/models/mnist"
