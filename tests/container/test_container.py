@@ -88,7 +88,7 @@ def assert_alike(answer: Any, expected: Any) -> None:
 
 def test_what_there_is_to_get_is_as_outside(container: Container, outside: Server) -> None:
     for server in (container, outside):
-        server.wait_until_served("2", "1")  # all but the first are loaded after the start
+        server.wait_until_served("3", "2", "1")  # all but the first are loaded after the start
     for path in (
         "/", "/static/page.js", "/docs", "/openapi.json", "/report", "/readyz", "/livez", "/nope",
         "/v1/models/mnist", "/v1/models/mnist/metadata", "/v2", "/v2/models/mnist", "/v2/models/mnist/config",
