@@ -57,7 +57,7 @@ class Recipe:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, steps - warm_up), warmup_target=self.learning_rate, warmup_steps=warm_up
         )
-        # Two thirds of the plain network's time: 0.23 s a step of 64 on two cores, for 0.35 s. XLA (jit_compile) takes
+        # 0.23 to 0.27 s a step of 64 on two cores; not measured side by side with the plain network. XLA (jit_compile) takes
         # twice the plain one's processor time; several steps in one execution gain nothing, as a step is long.
         model = Halves(network)
         model.compile(
