@@ -57,8 +57,8 @@ class Recipe:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, steps - warm_up), warmup_target=self.learning_rate, warmup_steps=warm_up
         )
-        # 0.23 to 0.27 s a step of 64 on two cores; not measured side by side with the plain network. XLA (jit_compile) takes
-        # twice the plain one's processor time; several steps in one execution gain nothing, as a step is long.
+        # 0.23 to 0.27 s a step of 64 on two cores; not measured side by side with the plain network. XLA (jit_compile)
+        # took twice the processor time on a busy machine.
         model = Halves(network)
         model.compile(
             optimizer=keras.optimizers.AdamW(rate, weight_decay=self.weight_decay), loss=finder_network.LOSSES
