@@ -19,6 +19,7 @@ from service.routes import (
     operations,
     page,
     predict,
+    read,
     report,
     tfserving,
     triton,
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> flask.Flask:
     digests = keys.read(settings)
     keys.init_app(app, digests)
     cors.init_app(app, cors.read(settings))
-    for module in (predict, explain, tfserving, openinference, triton, operations, page, report, docs):
+    for module in (predict, read, explain, tfserving, openinference, triton, operations, page, report, docs):
         app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     app.extensions["fast_path"] = FastPath(app, digests) if settings.fast_path else None

@@ -38,17 +38,27 @@ def locate(image: NDArray[np.uint8], finder: Finder) -> tuple[NDArray[np.uint8],
         NoDigit: the image shows no digit.
 
     """
-    if image.shape == (SIDE, SIDE):
-        for placed in (image, 255 - image):
-            if _is_placed(placed):
-                return placed, None
+    if (placed := as_placed(image)) is not None:
+        return placed, None
     found = finder.find(image)
     return place(found.ink), found
 
 
+def as_placed(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return an image that is in MNIST's form already, light on dark, uint8 (28, 28); None for any other."""
+    if image.shape != (SIDE, SIDE):
+        return None
+    return next((placed for placed in (image, 255 - image) if _is_placed(placed)), None)
+
+
 def whole(digit: NDArray[np.uint8]) -> Found:
-    """Return the ink of a digit uint8 (28, 28) as what would have been found in an image that shows the digit alone."""
-    return Found(scale(digit).reshape(digit.shape), (0.0, 0.0, SIDE, SIDE))
+    """Return all ink of a digit uint8 (28, 28) as what would have been found in an image that shows it alone."""
+    rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return Found(np.zeros((SIDE, SIDE), np.float32), (0.0, 0.0, SIDE, SIDE))
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    ink = digit[top:bottom, left:right].astype(np.float32) / np.float32(255)
+    return Found(ink, (float(left), float(top), float(right - left), float(bottom - top)))
 
 
 def take(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

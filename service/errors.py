@@ -189,3 +189,22 @@ class NoDigit(ServiceError):
 
     status = 422
     code = "no_digit"
+
+
+class SeveralDigits(ServiceError):
+    """The picture shows several digits of about one size: /read reads them."""
+
+    status = 422
+    code = "several_digits"
+
+
+class TooManyDigits(ServiceError):
+    """The picture shows more digits than are read."""
+
+    status = 413
+    code = "too_many_digits"
+
+    @classmethod
+    def of(cls, count: int, limit: int) -> "TooManyDigits":
+        """Say how many there are, and how many are read."""
+        return cls(f"The image shows {count} digits: at most {limit} are read. Send parts of it.")

@@ -13,7 +13,7 @@ import numpy as np
 from service import files, rows
 from service.errors import ServiceError, UnreadableFile, WrongLabels
 from service.files import Outcome
-from service.predictor import ModelName, Prediction
+from service.schemas import ModelName, Prediction
 
 TABLES = ("index.csv", "index.tsv", "labels.csv", "labels.tsv")
 COLUMNS = ("file", "digit")

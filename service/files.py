@@ -14,7 +14,8 @@ from PIL import Image
 
 from service import finder, images, models, processes
 from service.errors import ServiceError, TooLarge, UnreadableFile
-from service.predictor import Prediction, Predictor, Preparation
+from service.predictor import Predictor, Preparation
+from service.schemas import Prediction
 from service.settings import Settings
 
 STANDARD_INPUT = "-"

@@ -5,38 +5,30 @@ finder`. After Cheng and others 2020, Panoptic-DeepLab: ink votes for the neares
 come apart.
 """
 
-import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from service import versions
 from service.errors import ModelError, NoDigit
+from service.marks import CELL_PX, Digit, Ink, Marks, separate, surest
+from service.page import SIDE_PX, Box, Gray, Page, Square
 from service.settings import DEFAULT_MODELS
-
-Gray = NDArray[np.uint8]
-Ink = NDArray[np.float32]
 
 FOLDER = "finder"  # beside the folder of versions
 NETWORK = "model.tflite"
 CARD = "model.json"
 
-SIDE_PX = 128  # of the square that the network sees
-CELL_PX = 4  # centers and offsets are for cells of so many pixels
-MARGIN_RATIO = 0.12  # of the longer side, around the whole image
+CELLS = SIDE_PX // CELL_PX
 CLOSE_UP = 1.6  # times a digit's longer side, the square around it that is looked at again
 SHARP_EXTENT_PX = (52, 112)  # a digit of this extent in the first look needs no second
-MIN_INK = 0.5
-FAINT_INK = 0.05  # the soft edges of ink
-MIN_CENTER = 0.3
 MAX_CLOSE_UPS = 2
-OFFSET_UNIT_PX = 16.0
-CELLS = SIDE_PX // CELL_PX
+CENTER_SIDE_PX = 40  # of the square that is looked at again around a center whose ink is not seen
+RIVAL_RATIO = 0.6  # of the main digit's extent: a smaller digit beside it is no rival
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -46,123 +38,12 @@ class Card(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Square:
-    """A square of an image, in the image's pixels; it may reach beyond the image."""
-
-    left: float
-    top: float
-    side: float
-
-    def around(self, box: tuple[float, float, float, float], times: float) -> "Square":
-        """Return the square around a box of this square's look (left, top, right, bottom, in look pixels)."""
-        scale = self.side / SIDE_PX
-        side = max(box[2] - box[0], box[3] - box[1]) * times * scale
-        center_x, center_y = (self.left + (box[0] + box[2]) / 2 * scale, self.top + (box[1] + box[3]) / 2 * scale)
-        return Square(center_x - side / 2, center_y - side / 2, side)
-
-    def region(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-        """Return the left, top, width and height in the image of a box of this square's look."""
-        scale = self.side / SIDE_PX
-        left, top, right, bottom = (scale * edge for edge in box)
-        return self.left + left, self.top + top, right - left, bottom - top
-
-
-class Page:
-    """An image to look at, uint8 (height, width). What lies beyond it is of its border's median."""
-
-    def __init__(self, image: Gray) -> None:
-        self.height, self.width = image.shape
-        self._image = Image.fromarray(image)
-        border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        self._beyond = np.uint8(np.median(border))
-
-    def whole(self) -> Square:
-        """Return the square around the whole image."""
-        side = max(self.width, self.height) * (1 + 2 * MARGIN_RATIO)
-        return Square((self.width - side) / 2, (self.height - side) / 2, side)
-
-    def look(self, square: Square) -> Gray:
-        """Return what a square of the image shows, uint8 (128, 128)."""
-        scale = SIDE_PX / square.side
-        box = (
-            max(square.left, 0.0), max(square.top, 0.0),
-            min(square.left + square.side, self.width), min(square.top + square.side, self.height),
-        )  # fmt: skip
-        left, right = (min(max(round((x - square.left) * scale), 0), SIDE_PX) for x in (box[0], box[2]))
-        top, bottom = (min(max(round((y - square.top) * scale), 0), SIDE_PX) for y in (box[1], box[3]))
-        look = np.full((SIDE_PX, SIDE_PX), self._beyond)
-        if right > left and bottom > top:
-            size = (right - left, bottom - top)
-            part = self._image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
-            look[top:bottom, left:right] = np.asarray(part)
-        return look
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What the network answers for a look."""
-
-    ink: Ink  # (128, 128), in [0, 1]
-    centers: Ink  # (32, 32), in [0, 1]
-    offsets: Ink  # (32, 32, 2), x and y from each cell to its digit's center, in units of 16 pixels
-
-
-@dataclass(frozen=True)
-class Digit:
-    """The ink of a digit in a look: float32 (128, 128), 0 where there is other ink, and its box in look pixels."""
-
-    ink: Ink
-    box: tuple[int, int, int, int]  # left, top, right, bottom
-
-    @property
-    def extent(self) -> int:
-        """Its longer side, in look pixels."""
-        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
-
-    @property
-    def cropped(self) -> Ink:
-        """The ink within its box."""
-        left, top, right, bottom = self.box
-        return self.ink[top:bottom, left:right]
-
-
-@dataclass(frozen=True)
 class Found:
     """The ink of a digit, float32 (height, width) in [0, 1], cropped, and where it is in the image."""
 
     ink: Ink
-    box: tuple[float, float, float, float]  # left, top, width, height, in the image's pixels
-
-
-def separate(marks: Marks) -> list[Digit]:
-    """Return the digits of a look: ink belongs to the center that is nearest to the one it votes for."""
-    rows, columns = np.nonzero(marks.ink > FAINT_INK)
-    centers = peaks(marks.centers)
-    if len(centers) < 2:
-        return _digits(marks.ink, np.where(marks.ink > FAINT_INK, 0, -1))
-    cells = rows // CELL_PX, columns // CELL_PX
-    votes = (np.stack(cells[::-1], axis=1) + 0.5) * CELL_PX + marks.offsets[cells] * OFFSET_UNIT_PX
-    owner = np.full(marks.ink.shape, -1)
-    owner[rows, columns] = ((votes[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
-    return _digits(marks.ink, owner)
-
-
-def peaks(centers: Ink) -> NDArray[np.floating]:
-    """Return x, y (n, 2) of the centers marked, float32 (32, 32), which are the highest around, in look pixels."""
-    padded = np.pad(centers, 1)
-    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max(axis=(2, 3))
-    rows, columns = np.nonzero((centers >= around) & (centers > MIN_CENTER))
-    return (np.stack([columns, rows], axis=1) + 0.5) * CELL_PX
-
-
-def _digits(ink: Ink, owner: NDArray[np.int64]) -> list[Digit]:
-    digits = []
-    for number in range(int(owner.max()) + 1):
-        own = np.where(owner == number, ink, 0)
-        rows, columns = (np.flatnonzero((own > MIN_INK).any(axis=axis)) for axis in (1, 0))
-        if len(rows):
-            digits.append(Digit(own, (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)))
-    return digits
+    box: Box  # left, top, width, height, in the image's pixels
+    rivals: int = 0  # other digits of about its size, as far as one look tells
 
 
 class Finder:
@@ -178,11 +59,10 @@ class Finder:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            content = model.read_bytes()
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self.checksum = versions.sha256(model)
+            self._interpreter = Interpreter(model_path=str(model), num_threads=1)  # mapped: 2 MB less than read
         except (OSError, ValueError) as error:
             raise ModelError(f"LiteRT can't read the finder {model}: {error}.") from error
-        self.checksum = hashlib.sha256(content).hexdigest()
         self._input = self._interpreter.get_input_details()[0]["index"]
         # By their shapes: the converter names tensors as it likes.
         outputs = self._interpreter.get_output_details()
@@ -214,26 +94,56 @@ class Finder:
 
         """
         page = Page(image)
+        square, digits = self.glance(page)
+        main = _main(digits)
+        rivals = sum(digit.extent >= RIVAL_RATIO * main.extent for digit in digits) - 1
+        return replace(self.close_up(page, square, main), rivals=rivals)
+
+    def look(self, page: Page, square: Square) -> Marks:
+        """Return what the network answers for a square of an image."""
+        return self.mark(page.look(square)[None])[0]
+
+    def glance(self, page: Page) -> tuple[Square, list[Digit]]:
+        """Return the digits that a look at the whole image shows, or else one where its surest center is."""
         square = page.whole()
-        digit = self._main(page, square)
+        marks = self.look(page, square)
+        digits = separate(marks)
+        if digits or not (at := surest(marks.centers)):
+            return square, digits
+        half = CENTER_SIDE_PX / 2  # the center of a small digit is seen before its ink is
+        square = square.around((at[0] - half, at[1] - half, at[0] + half, at[1] + half), 1.0)
+        return square, separate(self.look(page, square))
+
+    def close_up(self, page: Page, square: Square, digit: Digit) -> Found:
+        """Return a digit that a look at a square showed, seen so large that its strokes are sharp.
+
+        Raises:
+            NoDigit: seen closer, it is none.
+
+        """
         for _ in range(MAX_CLOSE_UPS):
             if SHARP_EXTENT_PX[0] <= digit.extent <= SHARP_EXTENT_PX[1]:
                 break
             square = square.around(digit.box, CLOSE_UP)
-            digit = self._main(page, square)
-        return Found(digit.cropped, square.region(digit.box))
+            digit = _main(separate(self.look(page, square)))
+        return Found(digit.ink, square.region(digit.box))
 
-    def _main(self, page: Page, square: Square) -> Digit:
-        """Return the digit with most ink and extent, near the middle of a look."""
-        digits = separate(self.mark(page.look(square)[None])[0])
-        if not digits:
-            raise NoDigit("There is no digit in the image.")
-        return max(digits, key=_prominence)
+
+def _main(digits: list[Digit]) -> Digit:
+    """Return the digit with most ink and extent, near the middle of a look.
+
+    Raises:
+        NoDigit: there is none.
+
+    """
+    if not digits:
+        raise NoDigit("There is no digit in the image.")
+    return max(digits, key=_prominence)
 
 
 def _prominence(digit: Digit) -> float:
-    left, top, right, bottom = digit.box
-    away = np.hypot(left + right - SIDE_PX, top + bottom - SIDE_PX) / 2 / SIDE_PX
+    x, y = digit.center
+    away = np.hypot(2 * x - SIDE_PX, 2 * y - SIDE_PX) / 2 / SIDE_PX
     return float(np.sqrt(digit.ink.sum()) * digit.extent * (1 - 0.6 * away))
 
 

@@ -33,6 +33,9 @@ PICTURES_IN_FLIGHT = Gauge("mnist_pictures_in_flight", "Pictures taken and not a
 BATCH_PICTURES = Histogram(
     "mnist_batch_pictures", "Pictures predicted at once.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 )
+DIGITS_PER_PICTURE = Histogram(
+    "mnist_picture_digits", "Digits read in a picture, by /read.", buckets=(1, 2, 3, 5, 10, 20, 50, 100, 1000)
+)
 REFUSED = Counter("mnist_refused", "Requests and pictures of batches that were refused.", ["code"])
 DIGITS = Counter("mnist_predicted_digits", "Pictures predicted to be each digit.", ["version", "digit"])
 CONFIDENCE = Histogram(

@@ -85,7 +85,7 @@ def _show(mistake: Reading, predictor: Predictor) -> Mistake:
     return Mistake(
         mistake,
         _url(lambda: _reduce(data, predictor.settings)),
-        _url(lambda: predictor.read(data)),
+        _url(lambda: predictor.normalize(data)),
     )
 
 

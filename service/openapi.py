@@ -39,6 +39,7 @@ ANYWHERE: Errors = (MalformedRequest, RequestTimeout, TooLarge, HeadersTooLarge,
 # The groups of operations, by blueprint, in the order in which they are shown.
 TAGS = {
     "predict": "Pictures",
+    "read": "Pictures",
     "explain": "Pictures",
     "tfserving": "TensorFlow Serving",
     "openinference": "Open Inference Protocol",

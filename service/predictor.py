@@ -3,63 +3,22 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from service import digits, images, pictures, versions
-from service.errors import ServiceError
+from service import digits, images, number, pictures, versions
+from service.errors import NoDigit, ServiceError, SeveralDigits, TooManyDigits
 from service.finder import Finder, Found
 from service.models import Model
 from service.occlusion import importance
+from service.schemas import Explanation, Line, ModelName, Prediction, ReadDigit, Reading
 from service.settings import Settings
 
 Preparation = Literal["auto", "none"]
 Stage = Literal["decode", "prepare", "predict"]
-
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
-VersionNumber = Annotated[str, Meta(pattern="^[0-9]+$")]
-Loss = Annotated[float, Meta(ge=-1, le=1)]
-Picture = Annotated[str, Meta(pattern="^data:image/png;base64,")]
-
-
-class ModelName(msgspec.Struct, frozen=True):
-    """Which model answered."""
-
-    name: str
-    version: VersionNumber
-
-
-class Prediction(msgspec.Struct, frozen=True):
-    """What the model sees in one picture."""
-
-    digit: Annotated[int, Meta(ge=0, le=9)]
-    confidence: Annotated[Probability, Meta(description="The probability of the digit.")]
-    uncertain: Annotated[bool, Meta(description="The confidence is below the version's threshold.")]
-    probabilities: Probabilities
-    model: ModelName
-
-
-class Explanation(Prediction, frozen=True):
-    """A prediction, and what it rests on. Pictures are data: URLs of PNG files."""
-
-    ink: Annotated[
-        Picture,
-        Meta(
-            description="The image, upright, in gray, at most 280 pixels wide and tall, with the digit's ink in green: "
-            "what was found, or in an image that was taken as it is, all of its ink."
-        ),
-    ]
-    seen: Annotated[Picture, Meta(description="The digit as the model saw it, 28x28.")]
-    importance: Annotated[
-        list[Annotated[list[Loss], Meta(min_length=28, max_length=28)]],
-        Meta(min_length=28, max_length=28, description="The probability lost without each region, 28 rows of 28."),
-    ]
-    overlay: Annotated[Picture, Meta(description="The importance in colour over the digit, 280x280.")]
 
 
 class Observer(Protocol):
@@ -77,6 +36,10 @@ class Observer(Protocol):
         """Be told of an answer, float32 (n, 10)."""
         ...
 
+    def read(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Be told of the digits read in one image, float32 (n, 10)."""
+        ...
+
 
 class Unobserved:
     """Nobody wants to know, as on the command line."""
@@ -90,6 +53,9 @@ class Unobserved:
 
     def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Forget an answer."""
+
+    def read(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Forget the digits of an image."""
 
 
 UNOBSERVED = Unobserved()
@@ -109,24 +75,24 @@ class Predictor:
         """Name the model as answers do."""
         return ModelName(versions.NAME, str(self.model.version))
 
-    def read(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.uint8]:
+    def normalize(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.uint8]:
         """Turn a picture file into the digit in it, uint8 (28, 28).
 
         Raises:
-            ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or WrongImageSize.
+            ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit, SeveralDigits or WrongImageSize.
 
         """
         self.observer.reads(1)
-        return self._read(data, preparation)
+        return self._normalize(data, preparation)
 
     def prepare(self, data: bytes, preparation: Preparation = "auto") -> NDArray[np.float32]:
         """Turn a picture file into the network's vector, float32 (784,).
 
         Raises:
-            ServiceError: as `read` does.
+            ServiceError: as `normalize` does.
 
         """
-        vector: NDArray[np.float32] = digits.scale(self.read(data, preparation))[0]
+        vector: NDArray[np.float32] = digits.scale(self.normalize(data, preparation))[0]
         return vector
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -154,16 +120,31 @@ class Predictor:
     ) -> list[Prediction | ServiceError]:
         """Predict picture files in one call of the model; a bad one has what is wrong with it in its place."""
         self.observer.reads(len(files))
-        pictures = [self._try_read(data, preparation) for data in files]
+        pictures = [self._try_normalize(data, preparation) for data in files]
         good = [picture for picture in pictures if not isinstance(picture, ServiceError)]
         predictions = iter(self.predict(digits.scale(np.asarray(good))) if good else ())
         return [item if isinstance(item, ServiceError) else next(predictions) for item in pictures]
+
+    def read(self, data: bytes) -> Reading:
+        """Read all digits in a picture file, with one call of the model.
+
+        Raises:
+            ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or TooManyDigits.
+
+        """
+        self.observer.reads(1)
+        return self._read(data)
+
+    def read_files(self, files: Sequence[bytes]) -> list[Reading | ServiceError]:
+        """Read all digits in each of several picture files; a bad one has what is wrong with it in its place."""
+        self.observer.reads(len(files))
+        return [self._try_read(data) for data in files]
 
     def explain(self, data: bytes, preparation: Preparation = "auto") -> Explanation:
         """Predict a picture file, and tell where its digit was found and what in it mattered.
 
         Raises:
-            ServiceError: as `read` does.
+            ServiceError: as `normalize` does.
 
         """
         self.observer.reads(1)
@@ -179,7 +160,7 @@ class Predictor:
             overlay=pictures.data_url(pictures.overlay(digit, mattered)),
         )
 
-    def _read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8]:
+    def _normalize(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8]:
         return self._locate(self._decode(data), preparation)[0]
 
     def _decode(self, data: bytes) -> NDArray[np.uint8]:
@@ -188,10 +169,56 @@ class Predictor:
 
     def _locate(self, image: NDArray[np.uint8], preparation: Preparation) -> tuple[NDArray[np.uint8], Found | None]:
         with self.observer.stage("prepare"):
-            return digits.locate(image, self.finder) if preparation == "auto" else (digits.take(image), None)
+            if preparation == "none":
+                return digits.take(image), None
+            digit, found = digits.locate(image, self.finder)
+            if found and found.rivals:
+                self._check_alone(image)
+            return digit, found
 
-    def _try_read(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8] | ServiceError:
+    def _check_alone(self, image: NDArray[np.uint8]) -> None:
+        """Check that an image, in which several digits seem to be, shows one.
+
+        Raises:
+            SeveralDigits: it shows several.
+
+        """
         try:
-            return self._read(data, preparation)
+            found = number.find(image, self.finder, self.settings.max_digits)
+        except TooManyDigits as error:
+            raise SeveralDigits(f"{error} POST it to /read, which reads all digits.") from error
+        count = number.count(number.classify(found, self.model.predict))
+        if count > 1:
+            raise SeveralDigits(f"The image shows {count} digits: POST it to /read, which reads all of them.")
+
+    def _try_normalize(self, data: bytes, preparation: Preparation) -> NDArray[np.uint8] | ServiceError:
+        try:
+            return self._normalize(data, preparation)
         except ServiceError as error:
             return error
+
+    def _try_read(self, data: bytes) -> Reading | ServiceError:
+        try:
+            return self._read(data)
+        except ServiceError as error:
+            return error
+
+    def _read(self, data: bytes) -> Reading:
+        image = self._decode(data)
+        with self.observer.stage("prepare"):
+            found = number.find(image, self.finder, self.settings.max_digits)
+        with self.observer.stage("predict"):
+            lines = number.classify(found, self.model.predict)
+        if not lines:
+            raise NoDigit("There is no digit in the image.")
+        rows = np.concatenate([line.probabilities for line in lines])
+        self.observer.read(self.model.version, rows)
+        described = [self._describe(line) for line in lines]
+        return Reading("\n".join(line.text for line in described), described, self.model_name)
+
+    def _describe(self, line: number.Line) -> Line:
+        read = [
+            ReadDigit(prediction.digit, prediction.confidence, prediction.uncertain, prediction.probabilities, box)
+            for prediction, box in zip(self.judge(line.probabilities), line.boxes, strict=True)
+        ]
+        return Line("".join(str(digit.digit) for digit in read), read)

@@ -50,6 +50,7 @@ class Record:
         self.arrived: float = environ.get(ARRIVED, self.started)
         self.version: int | None = None
         self.pictures = 0
+        self.digits = 0  # read in pictures of several
         self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
         self.route, self.status, self.answered = NO_ROUTE, 0, self.started
         self.spans: defaultdict[Stage, list[Span]] = defaultdict(list)
@@ -70,6 +71,12 @@ class Record:
         self._count(len(probabilities) - self.pictures)
         metrics.count_answers(version, probabilities)
         self._note(probabilities)
+
+    def read(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Note and count the digits read in one picture, float32 (n, 10)."""
+        self.digits += len(probabilities)
+        metrics.DIGITS_PER_PICTURE.observe(len(probabilities))
+        metrics.count_answers(version, probabilities)
 
     def shares(self, predicting: Span, probabilities: NDArray[np.float32]) -> None:
         """Note answers float32 (n, 10) that are part of a batch with others."""
@@ -115,6 +122,7 @@ class Record:
             "bytes": int(self.bytes) if self.bytes.isdecimal() else 0,
             "pictures": self.pictures or None,
             "version": self.version,
+            "digits": self.digits or None,
             "digit": digit,
             "confidence": confidence and round(confidence, 6),
             "id": self.id,

@@ -61,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 12_500_000
     max_frames: Annotated[int, Meta(ge=1, description="Most frames or pages in a file.")] = 100
     max_files: Annotated[int, Meta(ge=1, description="Most pictures in one request.")] = 1000
+    max_digits: Annotated[int, Meta(ge=1, le=1000, description="Most digits that are read in a picture.")] = 100
     api_keys: Annotated[
         str,
         Meta(

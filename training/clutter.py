@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from service.finder import SIDE_PX
+from service.page import SIDE_PX
 from training.glyphs import Array, Placed, stamp
 from training.outliers import FONTS, LETTERS
 from training.pages import clouds
@@ -46,7 +46,7 @@ def bounds(digits: list[Placed]) -> tuple[list[float], list[float]]:
     return np.clip(low, 4, CANVAS - 30).tolist(), np.clip(high, 30, CANVAS - 4).tolist()
 
 
-def _strength(rng: Generator, dark: float = 0.15) -> float:
+def _strength(rng: Generator, dark: float = 0.2) -> float:
     """Choose how dark clutter of straight lines is: mostly fainter than ink, which else is taken for it."""
     return float(rng.uniform(0.7, 1) if rng.random() < dark else rng.uniform(0.1, 0.6))
 
@@ -211,6 +211,13 @@ def draw_around(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
     sheet.clutter[:] = np.where((table != 0) & (sheet.ink == 0), table, sheet.clutter)
 
 
+def _mottle(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
+    """Let the paper be mottled, as tables, boards and rough paper are."""
+    depth = rng.uniform(0.05, 0.3) if digits else rng.uniform(0.05, 0.8)
+    layer = sum(clouds(sheet.shape, rng, np.exp(rng.uniform(1, 4.2))) for _ in range(int(rng.integers(1, 3))))
+    np.maximum(sheet.clutter, depth * (0.5 + 0.5 * layer), out=sheet.clutter)
+
+
 def _badge(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
     """Put a badge, a logo or a date in a corner."""
     size = round(max(sheet.shape) * rng.uniform(0.06, 0.22)) + 4
@@ -322,11 +329,11 @@ def _sign(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
 
 # How often there is what beside digits.
 CLUTTER: dict[Clutter, float] = {
-    _ruling: 1.0, draw_frames: 2.0, _underline: 0.8, _letters: 1.0, _signs: 1.0, _specks: 0.8, draw_around: 3.5,
-    _badge: 0.7, _shapes: 0.8, _doodle: 0.5,
+    _ruling: 1.4, draw_frames: 2.0, _underline: 1.5, _letters: 1.0, _signs: 1.2, _specks: 0.8, draw_around: 4.5,
+    _badge: 0.7, _shapes: 0.8, _doodle: 0.5, _mottle: 1.2,
 }  # fmt: skip
 # What fills an image without digits.
 ALONE: tuple[Clutter, ...] = (
     _letters, _large(_letter), _large(_letter), _large(_sign), _large(_doodle), _large(_shapes), _leaves, _leaves,
-    _checks,
+    _checks, _mottle, _mottle, _ruling, draw_around, draw_frames,
 )  # fmt: skip

@@ -10,7 +10,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from service import processes
-from service.finder import CELL_PX, CELLS, OFFSET_UNIT_PX, SIDE_PX
+from service.finder import CELLS
+from service.marks import CELL_PX, OFFSET_UNIT_PX
+from service.page import SIDE_PX
 from training import scenes
 from training.glyphs import Source
 from training.scenes import Scene

@@ -15,8 +15,9 @@ from scipy.optimize import linear_sum_assignment
 from service import processes
 from service.digits import SIDE, place, scale
 from service.errors import NoDigit
-from service.finder import MIN_INK, Finder, Marks, peaks
+from service.finder import Finder
 from service.images import decode
+from service.marks import MIN_INK, Marks, peaks
 from service.models import Model
 from service.settings import Settings
 from training import scenes, uploads

@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from service.finder import NETWORK, SIDE_PX, Finder
+from service.finder import NETWORK, Finder
+from service.page import SIDE_PX
 from service.runtimes import SIGNATURE
 from training.errors import ExportError
 

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from service.finder import CELLS, SIDE_PX
+from service.finder import CELLS
+from service.page import SIDE_PX
 from training import finder_data, finder_network
 from training.checkpoint import Checkpoint
 from training.errors import DataError
@@ -26,8 +27,8 @@ PART = 10_000  # scenes, at most, between two checkpoints: about a minute on two
 class Recipe:
     """The settings that a finder is fitted with, each of which the command line overrides."""
 
-    scenes: int = 150_000
-    epochs: int = 2
+    scenes: int = 160_000
+    epochs: int = 3
     batch_size: int = 64
     learning_rate: float = 0.004  # the highest: it rises to it, and falls to 0 along a cosine
     warm_up: float = 0.03  # the part of all steps in which it rises

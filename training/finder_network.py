@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from service.finder import SIDE_PX
+from service.page import SIDE_PX
 
 CONTRAST_FLOOR = 4.0  # levels, added to the standard deviation, so that a blank image's noise is not made ink
 

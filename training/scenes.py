@@ -11,12 +11,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from service.finder import CELL_PX, SIDE_PX, Page, Square
+from service.marks import CELL_PX
+from service.page import SIDE_PX, Page, Square
 from training.clutter import ALONE, CANVAS, CLUTTER, Sheet, bounds, draw_around, draw_frames
 from training.glyphs import Array, Glyph, Gray, Placed, Source, Traced
 from training.pages import clouds, phone, shadow, slope
 
-MAX_DIGITS = 32  # in a scene
+MAX_DIGITS = 64  # in a scene
+MIN_CONTRAST = 6.0  # levels between ink and what is around it
+MIN_CONTRAST_SPREADS = 0.5  # the same in standard deviations of what is around it
 THINNEST = 6.0  # of the ink that the finder is to mark: three pixels of its own, so that hairlines are kept
 
 
@@ -31,11 +34,17 @@ class Scene:
 
 
 def draw(source: Source, rng: Generator) -> Scene:
-    """Draw a scene."""
+    """Draw a scene; one whose ink nobody could see is drawn anew."""
+    while not _is_visible(scene := _draw(source, rng)):
+        pass
+    return scene
+
+
+def _draw(source: Source, rng: Generator) -> Scene:
     kind = rng.random()
     if kind < 0.1:
         digits: list[Placed] = []
-    elif kind < 0.72:
+    elif kind < 0.66:
         digits = _single(source, rng)
     else:
         digits = _rows(source, rng)
@@ -45,6 +54,16 @@ def draw(source: Source, rng: Generator) -> Scene:
 def draw_digit(glyph: Glyph, rng: Generator) -> Scene:
     """Draw a scene of one digit that is given."""
     return _compose([_place(glyph, rng)], rng)
+
+
+def _is_visible(scene: Scene) -> bool:
+    """Tell whether ink differs from what is around it, by levels and by the variation there."""
+    ink = scene.ink > 200
+    around = (cv2.dilate(scene.ink, np.ones((7, 7), np.uint8)) > 0) & (scene.ink == 0)
+    if not ink.any() or not around.any():
+        return not len(scene.centers)
+    contrast = abs(float(scene.look[ink].mean()) - float(scene.look[around].mean()))
+    return contrast > max(MIN_CONTRAST, MIN_CONTRAST_SPREADS * float(scene.look[around].std()))
 
 
 def draw_empty(rng: Generator) -> Scene:
@@ -71,8 +90,10 @@ def _place(glyph: Glyph, rng: Generator) -> Placed:
 def _pen(glyph: Glyph, height: float, rng: Generator) -> float:
     """Choose the width of a pen: hairlines, pens, markers; a digit of MNIST keeps near its own."""
     if isinstance(glyph, Traced):
-        own = glyph.pen * height
-        return max(own * rng.uniform(0.6, 1.5), 1.0) if rng.random() < 0.7 else max(own * 0.5, height * 0.03)
+        own, kind = glyph.pen * height, rng.random()
+        if kind < 0.25:
+            return max(own * 0.5, height * 0.03)
+        return max(own * (rng.uniform(1.5, 2.2) if kind < 0.4 else rng.uniform(0.6, 1.5)), 1.0)
     kind = rng.random()
     ratio = (0.008, 0.035) if kind < 0.2 else (0.035, 0.15) if kind < 0.82 else (0.15, 0.3)
     return height * float(np.exp(rng.uniform(*np.log(ratio))))
@@ -80,13 +101,14 @@ def _pen(glyph: Glyph, height: float, rng: Generator) -> float:
 
 def _rows(source: Source, rng: Generator) -> list[Placed]:
     """Write digits in one or several rows, that may slope; some touch."""
-    lines = 1 if rng.random() < 0.55 else int(rng.integers(2, 6))
-    count = int(rng.integers(2, 9)) if lines == 1 else int(rng.integers(1, 8))
+    lines = 1 if rng.random() < 0.55 else int(rng.integers(2, 8))
+    count = int(rng.integers(2, 13 if rng.random() < 0.3 else 7)) if lines == 1 else int(rng.integers(1, 10))
     height = min(CANVAS * rng.uniform(0.45, 0.95) / (lines * 1.25), CANVAS * rng.uniform(0.8, 1.3) / (count * 0.75))
-    height = max(height, 28.0)
-    gap = rng.uniform(-0.06, 0.08) if rng.random() < 0.3 else rng.uniform(0.08, 0.9 if rng.random() < 0.4 else 0.4)
+    height = max(height, 24.0)
+    gap = rng.uniform(-0.12, 0.06) if rng.random() < 0.35 else rng.uniform(0.08, 0.9 if rng.random() < 0.4 else 0.4)
     leading = height * rng.uniform(1.12, 1.9)
-    tilt, hand, pen_ratio = rng.normal(0, 0.05), rng.random() < source.hands, None
+    tilt, hand, pen_ratio = rng.normal(0, 0.07), rng.random() < source.hands, None
+    smallest = rng.uniform(0.6, 1.0)
     top = CANVAS / 2 - leading * lines / 2 + rng.uniform(-0.1, 0.1) * CANVAS
     row_source = Source(source.images, float(hand))
     digits: list[Placed] = []
@@ -94,18 +116,17 @@ def _rows(source: Source, rng: Generator) -> list[Placed]:
         left = rng.uniform(-0.1, 0.35) * CANVAS if lines > 1 else CANVAS / 2 - count * height * (0.6 + gap) / 2
         for _ in range(count):
             glyph = row_source.glyph(rng)
-            tall = height * rng.uniform(0.82, 1.12)
+            tall = height * rng.uniform(smallest, 1.12)
             pen_ratio = _pen(glyph, tall, rng) / tall if pen_ratio is None else pen_ratio
             at = top + line * leading + tilt * left + (height - tall) * rng.uniform(0, 1) + rng.normal(0, 0.04) * height
             digits.append(Placed(glyph, left, at, tall, max(pen_ratio * tall, 1.0)))
             left += tall * (glyph.width + gap + rng.uniform(-0.05, 0.1) * (gap > 0.1))
-    return [digit for digit in digits if _is_inside(digit.box)][:MAX_DIGITS]
+    return [digit for digit in digits if _is_seen(digit.box)][:MAX_DIGITS]
 
 
-def _is_inside(box: tuple[float, float, float, float]) -> bool:
-    """Tell whether a digit is at least half on the canvas; what is cut further is left out of the scene."""
-    center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return all(0 <= place < CANVAS for place in center)
+def _is_seen(box: tuple[float, float, float, float]) -> bool:
+    """Tell whether a part of a digit is on the canvas. One that is cut has ink, but its center may be outside."""
+    return box[0] < CANVAS and box[1] < CANVAS and box[2] > 0 and box[3] > 0
 
 
 # The image that they are in.
@@ -176,7 +197,7 @@ def _develop(sheet: Sheet, easy: bool, rng: Generator) -> Gray:
     low, high = _levels(easy, rng)
     ink, clutter = (_to_pixels(layer, sheet, rng) for layer in _texture(sheet, easy, rng))
     image = np.full(sheet.pixels, high, np.float32)
-    image -= (high - low) * np.maximum(ink, clutter)
+    image -= (high - low) * np.where(np.abs(clutter) > ink, clutter, ink)  # a table may be lighter than the paper
     if not easy:
         image = _light(image, rng)
     if rng.random() < 0.3:
@@ -223,13 +244,13 @@ def _to_pixels(layer: Array, sheet: Sheet, rng: Generator) -> Array:
 def _light(image: Array, rng: Generator) -> Array:
     shape = image.shape
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.3:
         image = image * slope(shape, rng, rng.uniform(0.35, 0.95))
-    elif kind < 0.48:
+    elif kind < 0.45:
         image = image * shadow(shape, rng, rng.uniform(0.4, 0.85), rng.uniform(0.003, 0.1) * shape[1] + 0.3)
-    elif kind < 0.72:
+    elif kind < 0.75:
         image = image * phone(shape, rng, rng.uniform(0.35, 0.8), rng.uniform(0.002, 0.03) * shape[1] + 0.2)
-    elif kind < 0.77:
+    elif kind < 0.8:
         image = image * _stripes(shape, rng)
     if rng.random() < 0.4:
         image = image * (1 + rng.uniform(0.01, 0.12) * clouds(shape, rng, shape[1] * np.exp(rng.uniform(-4, -0.5)) + 1))

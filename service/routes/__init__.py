@@ -5,7 +5,7 @@ from typing import cast
 import flask
 import msgspec
 
-from service import record
+from service import metrics, record
 from service.errors import ServiceError, TooLarge
 from service.finder import Finder
 from service.models import Model
@@ -24,6 +24,12 @@ class Failure(msgspec.Struct, frozen=True):
     def of(cls, error: ServiceError) -> "Failure":
         """Describe an error of this service."""
         return cls(str(error), error.code)
+
+
+def refuse(error: ServiceError) -> Failure:
+    """Count a picture of a batch that is refused, and describe its error."""
+    metrics.REFUSED.labels(error.code).inc()
+    return Failure.of(error)
 
 
 def settings() -> Settings:

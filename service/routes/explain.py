@@ -4,9 +4,9 @@ import flask
 from flask import Blueprint, request
 
 from service.openapi import operation
-from service.predictor import Explanation
 from service.routes import json_response, predictor
 from service.routes.uploads import ERRORS, ONE_PICTURE, Query, read_image, read_preparation
+from service.schemas import Explanation
 
 routes = Blueprint("explain", __name__)
 

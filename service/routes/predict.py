@@ -7,12 +7,11 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import Meta
 
-from service import metrics
 from service.errors import ModelError, NoImage, ServiceError, UnsupportedMediaType
 from service.openapi import SCHEMA, operation
-from service.predictor import ModelName, Prediction
-from service.routes import Failure, json_response, predictor
+from service.routes import Failure, json_response, predictor, refuse
 from service.routes.uploads import ERRORS, MANY_PICTURES, ONE_PICTURE, Query, read_image, read_images, read_preparation
+from service.schemas import ModelName, Prediction
 
 routes = Blueprint("predict", __name__)
 
@@ -45,10 +44,5 @@ def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
     reader, preparation = predictor(), read_preparation(request)
     outcomes = reader.predict_files(read_images(request), preparation)
-    answers = [_refuse(each) if isinstance(each, ServiceError) else each for each in outcomes]
+    answers = [refuse(each) if isinstance(each, ServiceError) else each for each in outcomes]
     return json_response(Batch(answers, reader.model_name))
-
-
-def _refuse(error: ServiceError) -> Failure:
-    metrics.REFUSED.labels(error.code).inc()
-    return Failure.of(error)

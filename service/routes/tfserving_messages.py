@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.predictor import Probabilities, Probability, VersionNumber
 from service.repository import State, Version
 from service.runtimes import SIGNATURE, Signature
+from service.schemas import Probabilities, Probability, VersionNumber
 
 METHOD = "tensorflow/serving/predict"
 

@@ -23,6 +23,7 @@ from service.errors import (
     NoDigit,
     NoImage,
     ServiceError,
+    SeveralDigits,
     SeveralImages,
     TooLarge,
     UnreadableImage,
@@ -92,7 +93,8 @@ ONE_PICTURE: dict[str, Any] = {
 }
 MANY_PICTURES = {FORM: ImagesInForm}
 FILE_ERRORS = (EmptyImage, InvalidBase64, TooLarge, UnreadableImage, NoDigit)
-ERRORS = (NoImage, SeveralImages, InvalidJSON, *FILE_ERRORS, UnsupportedMediaType, WrongImageSize, ModelError)
+SENDING_ERRORS = (NoImage, SeveralImages, InvalidJSON, UnsupportedMediaType)
+ERRORS = (*SENDING_ERRORS, *FILE_ERRORS, SeveralDigits, WrongImageSize, ModelError)
 
 
 def read_image(request: flask.Request) -> bytes:

@@ -45,7 +45,7 @@ def test_prepared_side_by_side_they_are_what_they_are_one_by_one(mnist: Dataset,
     assert sum(isinstance(answer, ServiceError) for answer in answers) <= 3
     for upload, answer, digit in zip(uploads, answers, prepared.digits.images, strict=True):
         is_refused = isinstance(answer, ServiceError)
-        np.testing.assert_array_equal(np.zeros((28, 28)) if is_refused else predictor.read(upload.data), digit)
+        np.testing.assert_array_equal(np.zeros((28, 28)) if is_refused else predictor.normalize(upload.data), digit)
 
 
 def test_the_command_prints_a_table_and_draws_a_sheet(run_training: Training, tmp_path: Path) -> None:

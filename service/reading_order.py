@@ -1,0 +1,42 @@
+"""The digits of an image in the order that people read them: lines from top to bottom, each from left to right."""
+
+from statistics import fmean
+
+from service.finder import Found
+
+MIN_OVERLAP_RATIO = 0.3  # of the lower of two digits' heights, for them to stand in one line
+MIN_HEIGHT_RATIO = 0.4  # of the tallest digit of its line: what is lower is a dot, a dash or a sign
+
+
+def lines(digits: list[Found]) -> list[list[Found]]:
+    """Return the lines of digits. A digit stands in the line whose last digit is beside it, so lines may slope.
+
+    What is much lower than the digits of its line is left out.
+    """
+    lines_: list[list[Found]] = []
+    for digit in sorted(digits, key=_middle_x):
+        line = max(lines_, key=lambda line: _overlap(line[-1], digit), default=[])
+        if line and _overlap(line[-1], digit) > MIN_OVERLAP_RATIO:
+            line.append(digit)
+        else:
+            lines_.append([digit])
+    return [_without_low(line) for line in sorted(lines_, key=lambda line: fmean(map(_middle_y, line)))]
+
+
+def _without_low(line: list[Found]) -> list[Found]:
+    tallest = max(digit.box[3] for digit in line)
+    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * tallest]
+
+
+def _overlap(one: Found, other: Found) -> float:
+    """Return how much of the lower digit's height is beside the other, in parts of it."""
+    (_, top, _, height), (_, other_top, _, other_height) = one.box, other.box
+    return (min(top + height, other_top + other_height) - max(top, other_top)) / min(height, other_height)
+
+
+def _middle_x(digit: Found) -> float:
+    return digit.box[0] + digit.box[2] / 2
+
+
+def _middle_y(digit: Found) -> float:
+    return digit.box[1] + digit.box[3] / 2
