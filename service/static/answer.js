@@ -1,25 +1,30 @@
-/** Shows an answer, an error, or that there is neither yet. */
+/** Shows one digit's answer, an error, or that there is neither yet. */
 
-/** @import { Explanation } from "./reader.js" */
+/** @import { Digit, Explanation } from "./service.js" */
+
+import { percent } from "./percent.js";
 
 const element = (id) => document.getElementById(id);
 const section = element("answer");
+const PICTURES = ["ink", "seen", "overlay"];
 
-// Cut, not rounded: 99.98% is not certainty.
-const percent = new Intl.NumberFormat("en", {
-  style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, roundingMode: "trunc",
-});
-
-/** @param {Explanation} explanation */
-export function showAnswer({ digit, confidence, uncertain, probabilities, ink, seen, overlay }) {
-  const share = percent.format(confidence);
-  const words = uncertain ? [`${share}, not sure:`, "maybe another digit, or none"] : [share];
-  show("answer", String(digit), ...words);
+/** @param {Digit} digit */
+export function showDigit({ digit, confidence, uncertain, probabilities }) {
+  const share = percent(confidence);
+  show("answer", String(digit), ...(uncertain ? [`${share}, not sure:`, "maybe another digit, or none"] : [share]));
   showBars(probabilities, digit);
-  showPicture("ink", ink);
-  showPicture("seen", seen);
-  showPicture("overlay", overlay);
-  announce(`${digit}, ${words.join(" ")}`);
+}
+
+/** Keep the figures of the digit before, until those of this one are here. */
+export function awaitFigures() {
+  element("figures").setAttribute("aria-busy", "true");
+}
+
+/** @param {Explanation | null} explanation null if there is none for a digit that was read */
+export function showFigures(explanation) {
+  element("figures").removeAttribute("aria-busy");
+  element("figures").hidden = !explanation;
+  for (const id of PICTURES) showPicture(id, explanation?.[id]);
 }
 
 /** @param {string} sentence */
@@ -32,9 +37,8 @@ export function showError(sentence) {
 export function showNothing(state = "empty") {
   show(state, "–", "Nothing to read yet");
   showBars(Array(10).fill(0), null);
-  showPicture("ink", null);
-  showPicture("seen", null);
-  showPicture("overlay", null);
+  showFigures(null);
+  element("figures").hidden = false; // their places
   announce("");
 }
 
@@ -62,7 +66,7 @@ function showBars(probabilities, first) {
   for (const [digit, row] of [...element("bars").tBodies[0].rows].entries()) {
     row.classList.toggle("first", digit === first);
     row.querySelector(".bar").style.setProperty("--share", `${100 * probabilities[digit]}%`);
-    row.querySelector(".share").textContent = first === null ? "" : percent.format(probabilities[digit]);
+    row.querySelector(".share").textContent = first === null ? "" : percent(probabilities[digit]);
   }
 }
 

@@ -3,30 +3,22 @@
 const element = (id) => document.getElementById(id);
 
 /**
- * @param {string} name of the picture's file
+ * @param {string[]} names of the pictures' files
  * @param {boolean} downloadable whether the file is one that the disk doesn't have
  */
-export function showCommand(name, downloadable) {
-  element("command").textContent = `curl -F ${quote(`image=@${formName(name)}`)} ${new URL("predict", document.baseURI)}`;
+export function showCommand(names, downloadable) {
+  const address = new URL(names.length > 1 ? "read/batch" : "read", document.baseURI);
+  const files = names.map((name) => `-F ${quote(`image=@${formName(name)}`)}`);
+  element("command").textContent = ["curl", ...files, address].join(" ");
   element("download").hidden = !downloadable;
-  element("download").download = name;
-  element("download").textContent = `Download ${name}`;
+  element("download").download = names[0];
+  element("download").textContent = `Download ${names[0]}`;
 }
 
 /** Give the download link its file. @param {Blob} picture */
 export function offerDownload(picture) {
   URL.revokeObjectURL(element("download").href);
   element("download").href = URL.createObjectURL(picture);
-}
-
-export async function copyCommand() {
-  const code = element("command");
-  getSelection().selectAllChildren(code);
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-  } catch {
-    document.execCommand("copy"); // a page from a plain http:// address has no clipboard
-  }
 }
 
 /** Quote a file's name where curl's -F would read its , or ; as the start of something else. */

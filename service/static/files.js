@@ -1,22 +1,39 @@
 /** Picture files that are chosen, taken with the camera, dropped or pasted. */
 
+import { Problem } from "./service.js";
+
 /**
  * @param {HTMLInputElement[]} inputs
- * @param {(file: File, onDisk: boolean) => void} receive
+ * @param {(files: File[], onDisk: boolean) => void} receive
  */
 export function receiveFiles(inputs, receive) {
   for (const input of inputs) receiveChosen(input, receive);
   receiveDropped(receive);
   document.addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) receive(file, false);
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) receive(files, false);
   });
+}
+
+/**
+ * @param {File} file
+ * @param {number} limit bytes
+ * @returns {Promise<Blob>} a copy, which stays as it is whatever becomes of the file
+ */
+export async function copyFile(file, limit) {
+  if (file.size > limit) throw new Problem(`The file is too large: at most ${Math.floor(limit / 1e5) / 10} MB are read.`);
+  const bytes = await file.arrayBuffer().catch(() => {
+    throw new Problem("The file can't be read: it has changed or is away. Choose it again.");
+  });
+  if (!bytes.byteLength) throw new Problem("The file is empty.");
+  return new Blob([bytes], { type: file.type });
 }
 
 function receiveChosen(input, receive) {
   input.addEventListener("change", () => {
-    if (input.files[0]) receive(input.files[0], true);
+    const files = [...input.files];
     input.value = ""; // so that the same file can be chosen again
+    if (files.length) receive(files, true);
   });
 }
 
@@ -32,9 +49,9 @@ function receiveDropped(receive) {
   });
   document.addEventListener("drop", (event) => {
     mark(false);
-    const file = event.dataTransfer.files[0];
-    if (!file) return;
+    const files = [...event.dataTransfer.files];
+    if (!files.length) return;
     event.preventDefault(); // or the browser would open the file
-    receive(file, true);
+    receive(files, true);
   });
 }

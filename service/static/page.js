@@ -1,12 +1,20 @@
 /** The page: pictures come in by drawing or as files, go to the service, and its answer is shown. */
 
-import { announce, showAnswer, showBusy, showError, showNothing } from "./answer.js";
-import { copyCommand, offerDownload, showCommand } from "./command.js";
-import { receiveFiles } from "./files.js";
+/** @import { Reading } from "./service.js" */
+
+import { announce, showBusy } from "./answer.js";
+import { batchText, closeBatch, readBatch } from "./batch.js";
+import { digitAt } from "./boxes.js";
+import { copyOnClick } from "./clipboard.js";
+import { offerDownload, showCommand } from "./command.js";
+import { toPNG } from "./cutting.js";
+import { copyFile, receiveFiles } from "./files.js";
 import { drawWithKeyboard } from "./keyboard.js";
-import { hidePhoto, showPhoto } from "./photo.js";
+import { hidePhoto, isPhotoShown, photoSize, showPhoto } from "./photo.js";
 import { drawWithPointer } from "./pointer.js";
 import { Reader } from "./reader.js";
+import { select, showFailure, shownNumber, showNoReading, showReading } from "./reading.js";
+import { isFailure } from "./service.js";
 import { Strokes } from "./strokes.js";
 
 const DRAWING = "drawing.png";
@@ -14,66 +22,81 @@ const DRAWING = "drawing.png";
 const element = (id) => document.getElementById(id);
 const canvas = element("canvas");
 const strokes = new Strokes(canvas);
-const reader = new Reader(showAnswer, showError);
+const limit = Number(element("file").dataset.maxBytes);
+const reader = new Reader(showAnswer, showFailure);
 
 function readDrawing() {
   hidePhoto();
-  showCommand(DRAWING, !strokes.empty);
+  closeBatch();
+  showCommand([DRAWING], !strokes.empty);
   showTools();
   if (strokes.empty) {
     reader.cancel();
-    showNothing();
+    showNoReading();
     return;
   }
   showBusy();
   reader.read(async () => {
-    const picture = await strokes.toBlob();
+    const picture = await toPNG(canvas);
     offerDownload(picture);
     return picture;
   });
 }
 
 /**
- * @param {File} file
+ * @param {File[]} files
  * @param {boolean} onDisk
  */
-function readFile(file, onDisk) {
+function readFiles(files, onDisk) {
   strokes.clear();
-  reader.cancel();
-  const limit = Number(element("file").dataset.maxBytes);
-  showPhoto(file);
-  showCommand(file.name, !onDisk);
-  offerDownload(file);
-  showTools();
-  if (file.size > limit) {
-    showError(`The file is too large: at most ${Math.floor(limit / 1e5) / 10} MB are read.`);
+  showCommand(files.map((file) => file.name), !onDisk && files.length === 1);
+  if (files.length > 1) {
+    readBatch(files, limit, showEntry);
     return;
   }
+  const [file] = files;
+  showFile(file);
+  offerDownload(file);
+  reader.read(() => copyFile(file, limit));
+}
+
+function showEntry({ file, picture, outcome }) {
+  showFile(file);
+  if (isFailure(outcome)) showFailure(outcome.error);
+  else if (outcome) showAnswer(outcome, picture);
+}
+
+function showFile(file) {
+  reader.cancel();
+  showNoReading();
+  showPhoto(file);
+  showTools();
   showBusy();
-  reader.read(async () => file);
+}
+
+/**
+ * @param {Reading} reading
+ * @param {Blob} picture
+ */
+function showAnswer(reading, picture) {
+  showReading(reading, picture, isPhotoShown() ? photoSize() : Promise.resolve(canvas));
 }
 
 function showTools() {
-  const photo = !element("photo").hidden || !element("photo-name").hidden;
-  element("paper").toggleAttribute("data-empty", strokes.empty && !photo);
-  element("clear").disabled = strokes.empty && !photo;
+  element("paper").toggleAttribute("data-empty", strokes.empty && !isPhotoShown());
+  element("clear").disabled = strokes.empty && !isPhotoShown();
   element("undo").disabled = !strokes.undoable;
 }
 
-async function copy() {
-  await copyCommand();
-  announce("Copied");
-  element("copy").textContent = "Copied";
-  setTimeout(() => (element("copy").textContent = "Copy"), 1500);
-}
-
 strokes.addEventListener("change", readDrawing);
-drawWithPointer(canvas, strokes);
+drawWithPointer(canvas, strokes, { at: digitAt, select, fixed: isPhotoShown });
 drawWithKeyboard(canvas, strokes, element("pen"), announce);
-receiveFiles([element("file"), element("camera")], readFile);
+receiveFiles([element("file"), element("camera")], readFiles);
 element("undo").addEventListener("click", () => strokes.undo());
 element("clear").addEventListener("click", () => strokes.clear());
-element("copy").addEventListener("click", copy);
+copyOnClick(element("copy-number"), shownNumber, announce);
+copyOnClick(element("copy-batch"), batchText, announce);
+copyOnClick(element("copy"), () => element("command").textContent, announce);
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") strokes.undo();
 });

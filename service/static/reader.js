@@ -1,19 +1,11 @@
-/** Asks the service what a picture shows: one request at a time, and only the newest picture's answer counts. */
+/** Reads pictures: one request at a time, and only the newest picture's answer counts. */
 
+/** @import { Reading } from "./service.js" */
 /** @typedef {() => Promise<Blob>} Source  Gives the picture's file, as it is when the request is sent. */
-/**
- * @typedef {object} Explanation  The answer of POST /explain.
- * @property {number} digit
- * @property {number} confidence
- * @property {boolean} uncertain
- * @property {number[]} probabilities
- * @property {string} ink
- * @property {string} seen
- * @property {string} overlay
- */
+
+import { read, sentence } from "./service.js";
 
 const PAUSE = 80; // milliseconds between requests while someone draws
-const PATIENCE = 30_000;
 
 export class Reader {
   /** @type {Source | null} */
@@ -24,7 +16,7 @@ export class Reader {
   #failed;
 
   /**
-   * @param {(explanation: Explanation) => void} answered
+   * @param {(reading: Reading, picture: Blob) => void} answered
    * @param {(sentence: string) => void} failed
    */
   constructor(answered, failed) {
@@ -56,37 +48,13 @@ export class Reader {
     const source = this.#next;
     this.#next = null;
     if (!source) return;
-    const [tell, answer] = await explain(await source(), signal).then(
-      (explanation) => [this.#answered, explanation],
-      (error) => [this.#failed, sentence(error)],
-    );
-    if (!this.#next && !signal.aborted) tell(answer);
+    const isNewest = () => !this.#next && !signal.aborted;
+    try {
+      const picture = await source();
+      const reading = await read(picture, signal);
+      if (isNewest()) this.#answered(reading, picture);
+    } catch (error) {
+      if (isNewest()) this.#failed(sentence(error));
+    }
   }
-}
-
-/** The service's own sentence about what is wrong with a picture. */
-class Refusal extends Error {}
-
-/**
- * @param {Blob} picture
- * @param {AbortSignal} signal
- * @returns {Promise<Explanation>}
- */
-async function explain(picture, signal) {
-  const response = await fetch("explain", {
-    method: "POST",
-    body: picture,
-    headers: { "Content-Type": "application/octet-stream" }, // the service recognises files by their content
-    signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
-  });
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  throw new Refusal(answer.error ?? `The service answered with status ${response.status}. Please try again.`);
-}
-
-function sentence(error) {
-  if (error instanceof Refusal) return error.message;
-  if (error.name === "TimeoutError") return "The service took too long to answer. Please try again.";
-  if (!navigator.onLine) return "You are offline. Draw on once the connection is back.";
-  return "The service can't be reached. Please try again in a moment.";
 }

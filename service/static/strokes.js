@@ -3,8 +3,8 @@
 /** @typedef {{x: number, y: number}} Point  In pixels of the canvas. */
 /** @typedef {Point[]} Stroke */
 
-// MNIST's strokes are about a tenth as wide as its digits are tall.
-const WIDTH = 44;
+// MNIST's strokes are about a tenth as wide as its digits are tall: between those of one digit and of several.
+const WIDTH = 36;
 
 export class Strokes extends EventTarget {
   /** @type {Stroke[][]} */
@@ -59,11 +59,6 @@ export class Strokes extends EventTarget {
     this.end();
     if (!this.empty) this.#states.push([]);
     this.#changed();
-  }
-
-  /** @returns {Promise<Blob>} the drawing as a PNG file */
-  toBlob() {
-    return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
   }
 
   get #drawn() {

@@ -1,6 +1,7 @@
 """The page in a real Chromium, on the real service."""
 
 import base64
+import json
 import re
 import shlex
 import shutil
@@ -9,10 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.conftest import ROOT, SEVEN, Server, copy_version, serving
+from training import data, pages
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -22,6 +25,33 @@ pytest.importorskip("playwright", reason="The page's tests need Playwright: pip 
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
 
 CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
+
+# Strokes of digits, as shares of the box around each.
+STROKES = {
+    "3": [
+        (0.1, 0.15),
+        (0.35, 0),
+        (0.75, 0.05),
+        (0.85, 0.25),
+        (0.4, 0.48),
+        (0.95, 0.7),
+        (0.8, 0.95),
+        (0.4, 1),
+        (0, 0.88),
+    ],
+    "0": [(0.5, 0), (0.15, 0.15), (0, 0.5), (0.15, 0.88), (0.5, 1), (0.85, 0.88), (1, 0.5), (0.85, 0.15), (0.5, 0)],
+    "5": [
+        (0.9, 0),
+        (0.2, 0.02),
+        (0.12, 0.42),
+        (0.5, 0.36),
+        (0.85, 0.5),
+        (0.9, 0.75),
+        (0.65, 0.98),
+        (0.3, 1),
+        (0, 0.88),
+    ],
+}
 
 REPORT = f"""
     <!doctype html><meta charset="utf-8"><title>Report</title><style>h1 {{ color: rgb(1, 2, 3) }}</style>
@@ -113,8 +143,60 @@ def draw_seven(page: Page) -> None:
     page.mouse.up()
 
 
+def draw_number(page: Page, number: str) -> None:
+    page.locator("#canvas").scroll_into_view_if_needed()
+    box = page.locator("#canvas").bounding_box()
+    assert box
+    for place, digit in enumerate(number):
+        corners = [(0.08 + 0.31 * place + 0.2 * x, 0.3 + 0.38 * y) for x, y in STROKES[digit]]
+        first, *others = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        page.mouse.move(*first)
+        page.mouse.down()
+        for corner in others:
+            page.mouse.move(*corner)
+        page.mouse.up()
+
+
+def write_sheet(mnist: data.Dataset, path: Path, *lines: str) -> bytes:
+    """Write lines of digits with a pen, two fingers' breadth apart."""
+    ink = np.zeros((170 * len(lines) + 60, 130 * max(map(len, lines)) + 80), np.float32)
+    for row, line in enumerate(lines):
+        for column, digit in enumerate(line):
+            image = mnist.x_test[np.flatnonzero(mnist.y_test == int(digit))[0]]
+            traced, top, left = pages.trace(image, 90), 50 + 160 * row, 60 + 125 * column
+            ink[top : top + traced.shape[0], left : left + traced.shape[1]] += traced
+    path.write_bytes(pages.save(pages.lay(pages.paper(ink.shape, (246, 243, 235)), ink.clip(0, 1), pages.BLUE)))
+    return path.read_bytes()
+
+
 def expect_answer(page: Page, digit: str = "7") -> None:
     expect(page.locator("#answer[data-state=answer]:not([aria-busy]) #digit")).to_have_text(digit)
+    expect(page.locator("#figures[aria-busy]")).to_have_count(0)
+
+
+def expect_number(page: Page, *lines: str) -> None:
+    expect(page.locator("#answer[data-state=answer][data-digits=several]:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#number > div")).to_have_text([*lines])
+    expect(page.locator("#boxes rect")).to_have_count(sum(map(len, lines)))
+    expect(page.locator("#figures[aria-busy]")).to_have_count(0)
+
+
+def expect_selected(page: Page, index: int, digit: str) -> None:
+    expect(page.get_by_role("radio").nth(index)).to_be_checked()
+    expect(page.get_by_role("radio", checked=True)).to_have_count(1)
+    expect(page.locator("#boxes g").nth(index)).to_have_class(re.compile("selected"))
+    expect_answer(page, digit)
+
+
+def click_box(page: Page, index: int) -> None:
+    box = page.locator("#boxes rect").nth(index).bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def answer_instead(page: Page, path: str, **answer: Any) -> None:
+    """Answer the requests for a path as something before the service would."""
+    page.route(f"**/{path}", lambda route: route.fulfill(**answer))
 
 
 def expect_error(page: Page, sentence: str) -> None:
@@ -318,14 +400,14 @@ def test_the_last_of_several_pictures_is_answered(page: Page, server: Server, tm
     held.continue_()
     expect(page.locator("#answer[data-state=answer]:not([aria-busy])")).to_be_visible()
     drawing = download(page, tmp_path).read_bytes()
-    assert page.locator("#seen").get_attribute("src") == server.post(drawing, "/explain")[1]["seen"]
+    expect(page.locator("#seen")).to_have_attribute("src", server.post(drawing, "/explain")[1]["seen"])
 
 
 def hold_request(page: Page, draw: Callable[[Page], None]) -> Route:
     """Draw, and keep the request back until it is continued."""
     held: list[Route] = []
-    page.route("**/explain", lambda route: held.append(route), times=1)
-    with page.expect_request("**/explain"):
+    page.route("**/read", lambda route: held.append(route), times=1)
+    with page.expect_request("**/read"):
         draw(page)
     page.wait_for_function("document.querySelector('[aria-busy=true]')")
     assert len(held) == 1
@@ -363,7 +445,7 @@ def test_curl_command_works(page: Page, tmp_path: Path, name: str) -> None:
 
 def test_copying_the_command(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.locator("#announcement")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == text(page, "#command")
 
@@ -408,7 +490,7 @@ def test_every_control_has_a_name_and_a_visible_focus(page: Page) -> None:
         page.keyboard.press(key)
     expect(page.locator("#answer")).to_have_attribute("data-state", "answer")
     names = []
-    for _ in range(8):
+    for _ in range(9):
         names.append(
             page.evaluate(
                 """() => {
@@ -421,7 +503,235 @@ def test_every_control_has_a_name_and_a_visible_focus(page: Page) -> None:
         )
         page.keyboard.press("Tab")
     assert [name for name, _ in names] == [
-        "Drawing area", "Undo", "Clear", "Choose a file", "Draw with the keyboard", "Download drawing.png", "Copy",
-        text(page, "#command"),
+        "Drawing area", "Undo", "Clear", "Choose files", "Draw with the keyboard", "Copy number",
+        "Download drawing.png", "Copy", text(page, "#command"),
     ]  # fmt: skip
     assert all(outlined for _, outlined in names)
+
+
+def test_drawing_a_number(page: Page) -> None:
+    draw_number(page, "305")
+    expect_number(page, "305")
+    expect_selected(page, 0, "3")
+    assert text(page, "#announcement") == "305. 3 digits"
+    assert text(page, "#summary") == "3 digits"
+    assert page.locator("#figures").is_visible()
+
+
+def test_a_click_on_a_digit_selects_it_and_draws_nothing(page: Page) -> None:
+    draw_number(page, "305")
+    expect_number(page, "305")
+    for index in (2, 1):
+        click_box(page, index)
+        expect_selected(page, index, "305"[index])
+        assert page.locator("#seen").is_visible()
+    page.get_by_role("button", name="Undo").click()  # the last stroke, not a dot
+    expect_number(page, "30")
+
+
+def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: data.Dataset, tmp_path: Path) -> None:
+    reading = server.post(write_sheet(mnist, tmp_path / "sheet.png", "305", "1942"), "/read")[1]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.set_input_files("#file", tmp_path / "sheet.png")
+    expect_number(page, "305", "1942")
+    assert asked.count("explain") == 1  # not one for each digit
+    page.locator("#number [tabindex='0']").focus()
+    for key, index, digit in (
+        ("Home", 0, "3"), ("ArrowRight", 1, "0"), ("ArrowDown", 4, "9"), ("End", 6, "2"), ("ArrowUp", 2, "5"),
+        ("ArrowLeft", 1, "0"), ("Home", 0, "3"),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        expect_selected(page, index, digit)
+        expect(page.get_by_role("radio").nth(index)).to_be_focused()
+    assert asked.count("explain") == 5  # what was asked is remembered
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "copy-number"
+    shares = [share for line in reading["lines"] for share in (each["confidence"] for each in line["digits"])]
+    labels = page.get_by_role("radio").evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
+    assert [float(label.split(", ")[2].rstrip("%")) for label in labels] == pytest.approx(
+        [100 * share for share in shares], abs=0.11
+    )
+    assert labels[3].startswith("1, line 2, ")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_boxes_lie_on_the_ink(page: Page, server: Server, mnist: data.Dataset, tmp_path: Path, turned: bool) -> None:
+    write_sheet(mnist, tmp_path / "sheet.png", "3059", "19")
+    upright = Image.open(tmp_path / "sheet.png")
+    file = tmp_path / ("sheet.jpeg" if turned else "sheet.png")
+    if turned:  # as a phone that is held upright saves it
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif)
+    page.set_input_files("#file", file)
+    expect_number(page, "3059", "19")
+    assert page.locator("#figures").is_visible()
+    picture = page.locator("#photo").bounding_box()
+    assert picture
+    zoom = picture["width"] / upright.width
+    lines = server.post(file.read_bytes(), "/read")[1]["lines"]
+    for i, digit in enumerate([digit for line in lines for digit in line["digits"]]):
+        drawn = page.locator("#boxes rect").nth(i).bounding_box()
+        assert drawn
+        left, top, width, height = (zoom * edge for edge in digit["box"])
+        middle = (picture["x"] + left + width / 2, picture["y"] + top + height / 2)
+        assert (drawn["x"] + drawn["width"] / 2, drawn["y"] + drawn["height"] / 2) == pytest.approx(middle, abs=2)
+        assert 0 < drawn["width"] - width < 20
+
+
+def test_a_digit_that_is_not_explained_has_its_probabilities(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+    write_sheet(mnist, tmp_path / "sheet.png", "305")
+    answer_instead(page, "explain", status=422, json={"error": "There is no digit.", "code": "no_digit"})
+    page.set_input_files("#file", tmp_path / "sheet.png")
+    expect_number(page, "305")
+    page.get_by_role("radio").first.click()
+    expect_selected(page, 0, "3")
+    assert page.locator("#figures").is_hidden()
+    assert text(page, "tr.first").startswith("3")
+
+
+def test_uncertain_digits_are_marked_by_more_than_color(
+    browser: Browser, unsure_server: Server, mnist: data.Dataset, tmp_path: Path
+) -> None:
+    sheet = write_sheet(mnist, tmp_path / "sheet.png", "24", "61")
+    digits = [each for line in unsure_server.post(sheet, "/read")[1]["lines"] for each in line["digits"]]
+    uncertain = sum(digit["uncertain"] for digit in digits)
+    assert uncertain > 0
+    for page in opened(browser, unsure_server, viewport={"width": 320, "height": 700}):
+        page.set_input_files("#file", tmp_path / "sheet.png")
+        expect_number(page, "24", "61")
+        assert page.get_by_role("radio", name="not sure").count() == uncertain
+        assert page.locator("#boxes text").all_text_contents() == ["?"] * uncertain
+        assert text(page, "#summary") == f"Not sure of {uncertain} of 4 digits"
+        mark = "each => getComputedStyle(each, '::after').content"
+        assert page.locator("#number .uncertain").first.evaluate(mark) == '"?"'
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_copying_the_number(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+    write_sheet(mnist, tmp_path / "sheet.png", "305", "1942")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.set_input_files("#file", tmp_path / "sheet.png")
+    expect_number(page, "305", "1942")
+    page.locator("#copy-number").click()
+    expect(page.locator("#copy-number")).to_have_text("Copied")
+    expect(page.locator("#announcement")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "305\n1942"
+
+
+def test_copying_where_there_is_no_clipboard(page: Page) -> None:
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+    page.evaluate(
+        """() => {
+            Object.defineProperty(navigator, "clipboard", {value: undefined});
+            document.addEventListener("copy", () => window.copied = document.activeElement.value);
+        }"""
+    )
+    page.locator("#copy-number").click()
+    expect(page.locator("#announcement")).to_have_text("Copied")
+    assert page.evaluate("window.copied") == "7"
+    assert page.evaluate("document.activeElement.id") == "copy-number"
+
+
+def test_several_files_have_a_table(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+    write_sheet(mnist, tmp_path / "one.png", "305", "1942")
+    write_sheet(mnist, tmp_path / "two.png", "86")
+    (tmp_path / "empty.png").touch()
+    files = [tmp_path / "one.png", tmp_path / "two.png", tmp_path / "empty.png", ROOT / "README.md"]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.set_input_files("#file", files)
+    expect(page.locator("#progress")).to_have_text("4 files read")
+    assert page.locator("#files .read").all_text_contents()[:3] == ["305 / 1942", "86", "The file is empty."]
+    assert "This is not a picture" in page.locator("#files .read").all_text_contents()[3]
+    expect_number(page, "305", "1942")
+    page.get_by_role("button", name="two.png").click()
+    expect_number(page, "86")
+    page.get_by_role("button", name="README.md").click()
+    expect_error(page, "This is not a picture in a format that is read")
+    page.get_by_role("button", name="Copy all").click()
+    expect(page.locator("#announcement")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "one.png\t305 1942\ntwo.png\t86\nempty.png\t\nREADME.md\t\n"
+    shutil.copy(ROOT / "README.md", tmp_path)
+    assert json.loads(curl(page, tmp_path))["readings"][1]["text"] == "86"
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#batch")).to_be_hidden()
+
+
+def test_a_finger_on_a_picture_selects_and_never_draws(phone: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+    write_sheet(mnist, tmp_path / "sheet.png", "305")
+    phone.set_input_files("#file", tmp_path / "sheet.png")
+    expect_number(phone, "305")
+    phone.locator("#paper").scroll_into_view_if_needed()
+    box = phone.locator("#boxes rect").nth(1).bounding_box()
+    assert box
+    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect_selected(phone, 1, "0")
+    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] - 40)
+    assert phone.locator("#photo").is_visible()
+
+
+@pytest.mark.parametrize("fault", ["give => give(null)", "() => { throw new Error('no memory') }"])
+def test_a_drawing_that_makes_no_picture_is_said_and_the_next_is_read(page: Page, fault: str) -> None:
+    page.evaluate("window.right = HTMLCanvasElement.prototype.toBlob; null")
+    page.evaluate(f"HTMLCanvasElement.prototype.toBlob = {fault}; null")
+    draw_seven(page)
+    expect_error(page, "Something went wrong in this page")
+    page.evaluate("HTMLCanvasElement.prototype.toBlob = window.right; null")
+    page.get_by_role("button", name="Clear").click()
+    draw_seven(page)
+    expect_answer(page)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content_type": "text/html", "body": "<!doctype html><title>Log in</title>"},
+        {"json": {"status": "ok"}},
+        {"json": None},
+        {"json": {"text": "7", "lines": [{"text": "7", "digits": [{"digit": 7}]}]}},
+        {"json": {"text": "", "lines": []}},
+    ],
+)
+def test_an_answer_of_another_service_is_a_sentence(page: Page, answer: dict[str, Any]) -> None:
+    answer_instead(page, "read", **answer)
+    page.set_input_files("#file", SEVEN)
+    expect_error(page, "What answered is not this service")
+    answer_instead(page, "read/batch", **answer)
+    page.set_input_files("#file", [SEVEN, SEVEN])
+    expect(page.locator("#files .failed")).to_have_count(2)
+    assert not re.search("undefined|NaN|null", text(page, "main"))
+    page.unroute_all()
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+
+
+@pytest.mark.parametrize("body", ["<h1>Bad Gateway</h1>", '{"error": {"message": "no upstream"}}'])
+def test_an_error_of_a_proxy_is_a_sentence(page: Page, body: str) -> None:
+    answer_instead(page, "read", status=502, body=body)
+    page.set_input_files("#file", SEVEN)
+    expect_error(page, "The service answered with status 502. Please try again.")
+
+
+def test_browser_without_combined_abort_signals(page: Page) -> None:
+    page.add_init_script("delete AbortSignal.any; delete AbortSignal.timeout")
+    page.reload()
+    draw_seven(page)
+    expect_answer(page)
+
+
+def test_no_bytes_are_not_sent(page: Page, tmp_path: Path) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+    sent.clear()
+    page.set_input_files("#file", [])
+    page.dispatch_event("#file", "change")
+    page.wait_for_timeout(300)
+    expect_answer(page)
+    page.set_input_files("#file", {"name": "empty.png", "mimeType": "image/png", "buffer": b""})
+    expect_error(page, "The file is empty.")
+    assert sent == []

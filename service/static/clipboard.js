@@ -1,0 +1,39 @@
+/** Copies text to the clipboard. */
+
+/** @param {string} text */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copySelected(text); // a page from a plain http:// address has no clipboard
+  }
+}
+
+function copySelected(text) {
+  const focused = document.activeElement;
+  const area = document.createElement("textarea");
+  area.className = "visually-hidden";
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+  if (!copied) throw new Error("The browser copies nothing");
+}
+
+/**
+ * Let a button copy a text, and say whether it did.
+ * @param {HTMLButtonElement} button
+ * @param {() => string} text
+ * @param {(text: string) => void} announce
+ */
+export function copyOnClick(button, text, announce) {
+  const name = button.textContent;
+  button.addEventListener("click", async () => {
+    const said = await copy(text()).then(() => "Copied", () => "Not copied");
+    announce(said);
+    button.textContent = said;
+    setTimeout(() => (button.textContent = name), 1500);
+  });
+}

@@ -1,0 +1,87 @@
+/** Shows what was read: the number, a box around each digit of the picture, and more about the selected one. */
+
+/** @import { Digit, Reading } from "./service.js" */
+
+import { announce, awaitFigures, showDigit, showError, showFigures, showNothing } from "./answer.js";
+import { hideBoxes, markBox, showBoxes } from "./boxes.js";
+import { Explainer } from "./explainer.js";
+import { markDigit, showNumber } from "./number.js";
+
+const element = (id) => document.getElementById(id);
+const section = element("answer");
+
+/** @type {Reading | null} */
+let shown = null;
+/** @type {Digit[]} */
+let digits = [];
+/** @type {Explainer | null} */
+let explainer = null;
+/** @type {Digit | null} */
+let selected = null;
+
+/**
+ * @param {Reading} reading
+ * @param {Blob} picture
+ * @param {Promise<{width: number, height: number} | null>} size of the picture where it is shown
+ */
+export function showReading(reading, picture, size) {
+  forget();
+  shown = reading;
+  digits = reading.lines.flatMap((line) => line.digits);
+  explainer = new Explainer(picture, digits);
+  section.dataset.digits = digits.length === 1 ? "one" : "several";
+  showNumber(reading, select);
+  select(Math.max(digits.findIndex((digit) => digit.uncertain), 0)); // the one to look at
+  showSummary();
+  size.then((seen) => shown === reading && showPlaces(seen));
+}
+
+/** @param {string} sentence */
+export function showFailure(sentence) {
+  showNoReading();
+  showError(sentence);
+}
+
+export function showNoReading() {
+  forget();
+  hideBoxes();
+  section.dataset.digits = "one";
+  element("number").replaceChildren();
+  showNothing();
+}
+
+/** @param {number} index of a digit, in reading order */
+export function select(index) {
+  const digit = (selected = digits[index]);
+  markDigit(index);
+  markBox(index);
+  showDigit(digit);
+  awaitFigures();
+  explainer.explain(digit).then((explanation) => selected === digit && showFigures(explanation));
+}
+
+/** @returns {string} the number, with a line break between lines */
+export function shownNumber() {
+  return shown?.text ?? "";
+}
+
+function forget() {
+  explainer?.cancel();
+  shown = explainer = selected = null;
+  digits = [];
+}
+
+function showPlaces(size) {
+  if (digits.length > 1 && size) showBoxes(digits, size);
+  else hideBoxes();
+  markBox(digits.indexOf(selected));
+}
+
+function showSummary() {
+  const doubtful = digits.filter((digit) => digit.uncertain).length;
+  const summary = doubtful ? `Not sure of ${doubtful} of ${digits.length} digits` : `${digits.length} digits`;
+  element("summary").textContent = summary;
+  const alone = [element("digit"), element("confidence"), element("doubt")].map((each) => each.textContent);
+  const [digit, ...words] = alone.filter(Boolean);
+  announce(digits.length === 1 ? `${digit}, ${words.join(" ")}` : `${shown.text.replaceAll("\n", ", ")}. ${summary}`);
+}
