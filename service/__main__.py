@@ -2,21 +2,23 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar, get_args
 
 import click
 import msgspec
 
 from service import __version__, cors, finder, keys, models, rows
 from service.administration import administer, refusals
+from service.errors import ServiceError
 from service.settings import Settings, read_settings, variable
 
 if TYPE_CHECKING:
     from service.evaluate import Labels, Reading
-    from service.files import Outcome
     from service.predictor import Preparation
+
+Answer = TypeVar("Answer")
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,8 +66,14 @@ def serve() -> None:
 main.add_command(administer)
 
 
+_paths_argument = click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
+_form_option = click.option(
+    "--format", "form", type=click.Choice(get_args(rows.Form)), help="[default: table on a terminal, else csv]"
+)
+
+
 @main.command("predict")
-@click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
+@_paths_argument
 @click.option(
     "--prepare",
     "preparation",
@@ -74,9 +82,7 @@ main.add_command(administer)
     show_default=True,
     help="Make each picture a digit as MNIST has them, or take it as it is, 28x28.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(get_args(rows.Form)), help="[default: table on a terminal, else csv]"
-)
+@_form_option
 def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | None) -> None:
     """Predict picture files, without a server.
 
@@ -85,12 +91,41 @@ def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | 
     """
     from service import files
 
-    settings, found = _read_settings(), files.find(paths)
-    with refusals(), closing(files.predict(found, settings, preparation)) as outcomes:
+    settings, pictures = _read_settings(), files.find(paths)
+    _write(form, rows.PREDICTIONS, pictures, files.predict(pictures, settings, preparation), files.CHUNK)
+
+
+@main.command("read")
+@_paths_argument
+@_form_option
+@click.option("--draw", "folder", metavar="FOLDER", help="Write each picture there, with a box around each digit.")
+def read(paths: Sequence[str], form: rows.Form | None, folder: str | None) -> None:
+    """Read all digits in picture files, in the order that people read them, without a server.
+
+    Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
+    be read; it has its error in its place, and the others are done.
+    """
+    from service import files, targets
+
+    settings, pictures = _read_settings(), files.find(paths)
+    with refusals():
+        drawings = targets.plan(pictures, folder) if folder is not None else None
+    _write(form, rows.READINGS, pictures, files.read(pictures, settings, drawings), files.READ_CHUNK)
+
+
+def _write(
+    form: rows.Form | None,
+    layout: rows.Layout[rows.Answer],
+    pictures: Sequence[str],
+    outcomes: Generator[rows.Answer | ServiceError, None, None],
+    chunk: int,
+) -> NoReturn:
+    """Write the outcomes of pictures as they come, and exit."""
+    with refusals(), closing(outcomes):
         form = form or ("table" if sys.stdout.isatty() else "csv")
         # Rows that come on the same terminal show by themselves how far it is.
-        progress = outcomes if sys.stdout.isatty() else _progress(outcomes, len(found))
-        succeeded = rows.write(form, found, progress)
+        progress = outcomes if sys.stdout.isatty() else _progress(outcomes, len(pictures), chunk)
+        succeeded = rows.write(form, layout, pictures, progress)
     sys.exit(not succeeded)
 
 
@@ -128,17 +163,17 @@ def _read_images(labels: "Labels", settings: Settings) -> "list[Reading]":
 
     paths = [image.path for image in labels.images]
     with closing(files.predict(paths, settings)) as outcomes:
-        return evaluation.read(labels, _progress(outcomes, len(paths)))
+        return evaluation.read(labels, _progress(outcomes, len(paths), files.CHUNK))
 
 
-def _progress(outcomes: Iterable["Outcome"], count: int) -> Iterable["Outcome"]:
+def _progress(outcomes: Iterable[Answer], count: int, chunk: int) -> Iterable[Answer]:
     """Show a bar where one can wait for long."""
     from service import files
 
-    if count <= files.FEW or not sys.stderr.isatty():
+    if count <= files.FEW_CHUNKS * chunk or not sys.stderr.isatty():
         yield from outcomes
     else:
-        with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=files.CHUNK) as bar:
+        with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=chunk) as bar:
             yield from bar
 
 

@@ -43,6 +43,17 @@ class UnwritablePage(ServiceError):
     code = "unwritable_page"
 
 
+class UnwritableDrawing(ServiceError):
+    """The folder or file that a picture is to be drawn to can't be written, or is a picture to read."""
+
+    code = "unwritable_drawing"
+
+    @classmethod
+    def at(cls, path: str, error: OSError) -> "UnwritableDrawing":
+        """Say where nothing can be written, and why."""
+        return cls(f"Nothing can be drawn to {path}: {(error.strerror or str(error)).lower()}.")
+
+
 class WorkerLost(ServiceError):
     """A process that predicts files on the command line died."""
 

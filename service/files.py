@@ -1,4 +1,4 @@
-"""Picture files on disk: found in folders, and predicted by several processes in the order of the files."""
+"""Picture files on disk: found in folders, and predicted or read by several processes in the order of the files."""
 
 import os
 import re
@@ -6,39 +6,46 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import finder, images, models, processes
+from service import drawings, finder, images, models, processes
 from service.errors import ServiceError, TooLarge, UnreadableFile
 from service.predictor import Predictor, Preparation
-from service.schemas import Prediction
+from service.schemas import Prediction, Reading
 from service.settings import Settings
 
 STANDARD_INPUT = "-"
 STANDARD_ERROR = 2
 
-# Files that a process takes at once; it calls the model once for all of them.
+# Files that a process takes at once. To predict them, it calls the model once for all. To read them, it calls it once
+# for each, and the finder more often.
 CHUNK = 32
+READ_CHUNK = 4
 
-# Up to so many files one process is the fastest: the others take half a second to start.
-FEW = 2 * CHUNK
+# Up to so many chunks one process is the fastest: the others take half a second to start.
+FEW_CHUNKS = 2
+FEW = FEW_CHUNKS * CHUNK
 
 # Chunks handed out for each process beyond the one whose turn it is: what bounds the memory.
 AHEAD = 4
 
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+Task = Callable[[Sequence[Item]], list[Answer]]
 Outcome = Prediction | ServiceError
-Task = Callable[[Sequence[str]], list[Outcome]]
+ReadOutcome = Reading | ServiceError
 
 
 def find(paths: Iterable[str]) -> list[str]:
     """Replace each folder by the picture files in it and below, 2.png before 10.png; other paths stay as they are.
 
     Pictures are told by their suffix here. Hidden files are left out, and linked folders not entered. A folder without
-    any picture, or that can't be opened, stays: `read` says what is wrong with it.
+    any picture, or that can't be opened, stays: `load` says what is wrong with it.
     """
     return [file for path in paths for file in (list(_walk(path)) or [path] if os.path.isdir(path) else [path])]
 
@@ -70,8 +77,8 @@ def _suffixes() -> tuple[str, ...]:
     return tuple(suffix for suffix, kind in Image.registered_extensions().items() if kind in images.FORMATS)
 
 
-def read(path: str, max_bytes: int) -> bytes:
-    """Read a picture file, or standard input where the path is `-`.
+def load(path: str, max_bytes: int) -> bytes:
+    """Load a picture file, or standard input where the path is `-`.
 
     Raises:
         UnreadableFile: there is no such file, or it can't be read, or is a folder.
@@ -104,15 +111,38 @@ def predict(
 
     """
     task = partial(_predict_chunk, settings=settings, preparation=preparation)
-    chunks = (paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
+    return _share_out(task, paths, CHUNK, _workers(paths, settings))
+
+
+def read(
+    paths: Sequence[str], settings: Settings, targets: Sequence[str] | None = None
+) -> Generator[ReadOutcome, None, None]:
+    """Read all digits in picture files, as `predict` does one, and draw those that were read to the target of each.
+
+    Raises:
+        ModelError: no version of the model can be loaded, or the finder can't.
+        UnwritableDrawing: a target can't be written.
+        WorkerLost: a process died.
+
+    """
+    task = partial(_read_chunk, settings=settings)
+    items = list(zip(paths, targets or repeat(None, len(paths)), strict=True))
+    return _share_out(task, items, READ_CHUNK, _workers(paths, settings))
+
+
+def _workers(paths: Sequence[str], settings: Settings) -> int:
     # Standard input can be read in this process only.
-    if len(paths) > FEW and settings.workers > 1 and STANDARD_INPUT not in paths:
-        yield from _share_out(task, chunks, settings.workers)
-    else:
+    return 1 if STANDARD_INPUT in paths else settings.workers
+
+
+def _share_out(
+    task: Task[Item, Answer], items: Sequence[Item], size: int, workers: int
+) -> Generator[Answer, None, None]:
+    """Give chunks of `size` items to a task, in several processes where there are more than a few."""
+    chunks = (items[start : start + size] for start in range(0, len(items), size))
+    if workers == 1 or len(items) <= FEW_CHUNKS * size:
         yield from chain.from_iterable(map(task, chunks))
-
-
-def _share_out(task: Task, chunks: Iterator[Sequence[str]], workers: int) -> Generator[Outcome, None, None]:
+        return
     with processes.pool(workers) as pool:
         pending = deque(processes.submit(pool, task, chunk) for chunk in islice(chunks, AHEAD * workers))
         while pending:
@@ -154,6 +184,22 @@ def _predict_chunk(paths: Sequence[str], settings: Settings, preparation: Prepar
 
 def _prepare(path: str, predictor: Predictor, preparation: Preparation) -> NDArray[np.float32] | ServiceError:
     try:
-        return predictor.prepare(read(path, predictor.settings.max_bytes), preparation)
+        return predictor.prepare(load(path, predictor.settings.max_bytes), preparation)
     except ServiceError as error:
         return error
+
+
+def _read_chunk(items: Sequence[tuple[str, str | None]], settings: Settings) -> list[ReadOutcome]:
+    predictor = load_predictor(settings)
+    return [_read_one(path, target, predictor) for path, target in items]
+
+
+def _read_one(path: str, target: str | None, predictor: Predictor) -> ReadOutcome:
+    try:
+        data = load(path, predictor.settings.max_bytes)
+        reading = predictor.read(data)
+    except ServiceError as error:
+        return error
+    if target is not None:
+        drawings.write(target, data, reading, predictor.settings)
+    return reading

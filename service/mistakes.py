@@ -79,7 +79,7 @@ def _rank(mistake: Reading) -> tuple[bool, bool, float]:
 
 def _show(mistake: Reading, predictor: Predictor) -> Mistake:
     try:
-        data = files.read(mistake.image.path, predictor.settings.max_bytes)
+        data = files.load(mistake.image.path, predictor.settings.max_bytes)
     except ServiceError:
         return Mistake(mistake, "", "")
     return Mistake(

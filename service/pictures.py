@@ -13,9 +13,9 @@ from service.occlusion import STRIDE
 SIZE = 280
 
 # Orange, blue and bluish green are told apart with every kind of color vision (Okabe and Ito 2008).
-HELPED = np.array([255, 130, 20], np.float32)
-HINDERED = np.array([50, 140, 255], np.float32)
-INK = (0, 175, 120)  # stands out on light and dark paper, and over light and dark ink
+ORANGE, BLUE, GREEN = (255, 130, 20), (50, 140, 255), (0, 175, 120)
+HELPED, HINDERED = np.array(ORANGE, np.float32), np.array(BLUE, np.float32)
+INK = GREEN  # stands out on light and dark paper, and over light and dark ink
 STRENGTH = 0.85  # of color, so that what is below shows
 
 

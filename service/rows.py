@@ -1,34 +1,80 @@
-"""What was seen in each file, as one line of text: of a table for people, of CSV or of JSON."""
+"""What was seen or read in each file, as one row: of a table for people, of CSV or of JSON."""
 
 import csv
 import io
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import click
 import msgspec
 
 from service.errors import ServiceError
-
-if TYPE_CHECKING:
-    from service.files import Outcome
+from service.schemas import Prediction, Reading
 
 Form = Literal["table", "csv", "jsonl"]
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
-COLUMNS = ["file", "digit", "confidence", "uncertain", *(f"p{digit}" for digit in range(10)), "error", "code"]
+
+@dataclass(frozen=True)
+class Layout(Generic[Answer]):
+    """How answers of one kind are shown between a file and its error; JSON has them as they are."""
+
+    header: str  # of the table
+    line: Callable[[Answer], str]
+    columns: Sequence[str]  # of CSV
+    cells: Callable[[Answer], list[object]]
 
 
-def write(form: Form, files: Sequence[str], outcomes: Iterable["Outcome"]) -> bool:
-    """Write a line for each file to standard output, as its outcome comes, and tell whether all are predictions."""
-    all_predicted, width = True, _column_width(files)
+def _prediction_line(prediction: Prediction) -> str:
+    return f"{prediction.digit:5}  {prediction.confidence:10.2%}{_mark(prediction.uncertain)}"
+
+
+def _prediction_cells(prediction: Prediction) -> list[object]:
+    return [prediction.digit, prediction.confidence, _boolean(prediction.uncertain), *prediction.probabilities]
+
+
+def _reading_line(reading: Reading) -> str:
+    return reading.text.replace("\n", " ") + _mark(_is_uncertain(reading))
+
+
+def _reading_cells(reading: Reading) -> list[object]:
+    confidence = min(digit.confidence for digit in reading.digits)
+    return [reading.text, len(reading.digits), confidence, _boolean(_is_uncertain(reading))]
+
+
+def _is_uncertain(reading: Reading) -> bool:
+    return any(digit.uncertain for digit in reading.digits)
+
+
+def _mark(uncertain: bool) -> str:
+    return "  uncertain" if uncertain else ""
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"  # as in JSON, where Python has a capital
+
+
+PREDICTIONS = Layout(
+    "digit  confidence",
+    _prediction_line,
+    ["digit", "confidence", "uncertain", *(f"p{digit}" for digit in range(10))],
+    _prediction_cells,
+)
+READINGS = Layout("text", _reading_line, ["text", "digits", "confidence", "uncertain"], _reading_cells)
+
+
+def write(form: Form, layout: Layout[Answer], files: Sequence[str], outcomes: Iterable[Answer | ServiceError]) -> bool:
+    """Write a row for each file to standard output, as its outcome comes, and tell whether all are answers."""
+    all_answered, width = True, _column_width(files)
     for number, (file, outcome) in enumerate(zip(files, outcomes, strict=True)):
         if number == 0 and form != "jsonl":
-            click.echo(_header(form, width))
-        click.echo(_row(form, file, outcome, width).encode())
-        all_predicted &= not isinstance(outcome, ServiceError)
-    return all_predicted
+            click.echo(_header(form, layout, width))
+        click.echo(_row(form, layout, as_unicode(file), outcome, width).encode())
+        all_answered &= not isinstance(outcome, ServiceError)
+    return all_answered
 
 
 def as_unicode(name: str) -> str:
@@ -51,30 +97,28 @@ def _column_width(files: Sequence[str]) -> int:
     return max(len("file"), min(room, max(map(len, files))))
 
 
-def _header(form: Form, width: int) -> str:
-    return f"{'file':{width}}  digit  confidence" if form == "table" else _csv_line(COLUMNS)
-
-
-def _row(form: Form, file: str, outcome: "Outcome", width: int) -> str:
-    name = as_unicode(file)
+def _header(form: Form, layout: Layout[Answer], width: int) -> str:
     if form == "table":
-        return _table_line(name, outcome, width)
-    return _csv_line(_cells(name, outcome)) if form == "csv" else _json_line(name, outcome)
+        return f"{'file':{width}}  {layout.header}"
+    return _csv_line(["file", *layout.columns, "error", "code"])
 
 
-def _table_line(name: str, outcome: "Outcome", width: int) -> str:
-    name = printable(name)
+def _row(form: Form, layout: Layout[Answer], name: str, outcome: Answer | ServiceError, width: int) -> str:
+    if form == "table":
+        return f"{printable(name):{width}}  {_line(layout, outcome)}"
+    return _csv_line(_cells(layout, name, outcome)) if form == "csv" else _json_line(name, outcome)
+
+
+def _line(layout: Layout[Answer], outcome: Answer | ServiceError) -> str:
     if isinstance(outcome, ServiceError):
-        return f"{name:{width}}  {outcome}"
-    mark = "  uncertain" if outcome.uncertain else ""
-    return f"{name:{width}}  {outcome.digit:5}  {outcome.confidence:10.2%}{mark}"
+        return str(outcome)
+    return layout.line(outcome)
 
 
-def _cells(name: str, outcome: "Outcome") -> list[object]:
+def _cells(layout: Layout[Answer], name: str, outcome: Answer | ServiceError) -> list[object]:
     if isinstance(outcome, ServiceError):
-        return [name, *[""] * 13, outcome, outcome.code]
-    uncertain = "true" if outcome.uncertain else "false"  # as in JSON, where Python has a capital
-    return [name, outcome.digit, outcome.confidence, uncertain, *outcome.probabilities, "", ""]
+        return [name, *[""] * len(layout.columns), outcome, outcome.code]
+    return [name, *layout.cells(outcome), "", ""]
 
 
 def _csv_line(cells: Iterable[object]) -> str:
@@ -83,7 +127,7 @@ def _csv_line(cells: Iterable[object]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def _json_line(name: str, outcome: "Outcome") -> str:
+def _json_line(name: str, outcome: msgspec.Struct | ServiceError) -> str:
     if isinstance(outcome, ServiceError):
         fields = {"error": str(outcome), "code": outcome.code}
     else:

@@ -77,3 +77,8 @@ class Reading(msgspec.Struct, frozen=True):
     text: Annotated[str, Meta(description="The digits, with a line break between lines.")]
     lines: Annotated[list[Line], Meta(min_length=1)]
     model: ModelName
+
+    @property
+    def digits(self) -> list[ReadDigit]:
+        """The digits of all lines."""
+        return [digit for line in self.lines for digit in line.digits]
