@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from service.versions import NAME, REPORT
 from training import data
 from training.data import HELD_OUT
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.number_evaluation import Counts
 
 SOURCE = click.option(
     "--data", "source", metavar="SOURCE",
@@ -59,6 +62,10 @@ RESUME = click.option("--resume", is_flag=True, help="Go on with the same comman
 @click.option("--scenes", type=click.IntRange(0, 50_000),
               help="Of the images, drawn in scenes and found there, to fit to beside them. [default: the recipe's]",
 )  # fmt: skip
+@click.option("--repeats", type=click.IntRange(1),
+              help="Times that each of MNIST's images is in an epoch. [default: the recipe's]")  # fmt: skip
+@click.option("--numbers", type=click.IntRange(0),
+              help="Scenes of several digits, to fit to what is found there, too. [default: the recipe's]")  # fmt: skip
 @click.option("--outliers", type=click.IntRange(0, 1000),
               help="Pictures that are no digits in each batch. [default: the recipe's]")  # fmt: skip
 @click.option("--rho", type=click.FloatRange(0, 1),
@@ -73,7 +80,7 @@ RESUME = click.option("--resume", is_flag=True, help="Go on with the same comman
 def main(
     context: click.Context, /, source: str | None, epochs: int | None, batch_size: int | None, optimizer: str | None,
     learning_rate: float | None, held_out: int | None, uploads: int | None, hands: int | None, scenes: int | None,
-    outliers: int | None, rho: float | None, **options: Any,
+    numbers: int | None, repeats: int | None, outliers: int | None, rho: float | None, **options: Any,
 ) -> None:  # fmt: skip
     """Fit a network on MNIST and put it in place as the next version of the model.
 
@@ -93,6 +100,8 @@ def main(
             "uploads": uploads,
             "hands": hands,
             "scenes": scenes,
+            "numbers": numbers,
+            "repeats": repeats,
             "outliers": outliers,
             "rho": rho,
         }
@@ -177,7 +186,7 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     """Print how many pictures, as people upload them, are read right."""
     dataset = data.load(source)
     from service.models import load_default
-    from training import empties, preparation
+    from training import empties, number_evaluation, preparation
     from training.uploads import make
 
     held_out = dataset.train[-HELD_OUT:]
@@ -197,6 +206,21 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     )
     for row in empties.evaluate(model, models, images, seed):
         click.echo(f"| {row.kind:29} | {row.images:6} | {row.any_digit:9} | {row.certain_digit:13} |")
+    _print_numbers(number_evaluation.evaluate(held_out, models, images, seed))
+
+
+def _print_numbers(conditions: "dict[str, Counts]") -> None:
+    click.echo(
+        f"\n| {'numbers':24} | whole | digits | right | wrong | missed | invented |\n"
+        f"|-{'-' * 24}-|------:|-------:|------:|------:|-------:|---------:|"
+    )
+    from training.number_evaluation import Counts
+
+    for condition, counts in {**conditions, "all": sum(conditions.values(), Counts())}.items():
+        click.echo(
+            f"| {condition:24} | {counts.whole / counts.numbers:5.1%} | {counts.digits:6} |"
+            f" {counts.right / counts.digits:5.1%} | {counts.wrong:5} | {counts.missed:6} | {counts.invented:8} |"
+        )
 
 
 def run() -> None:

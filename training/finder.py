@@ -56,7 +56,7 @@ def fit_finder(run: Run, dataset: Dataset) -> None:
     with export.staging(run.models, finder.FOLDER) as folder:  # before the fit: one that can't be written stops it
         export.recover(run.models / finder.FOLDER)
         unfinished = run.models / f".finder-{cards.digest(card)}"
-        network, card["history"], card["seconds"] = _fit(run, recipe, Source(digits.images, recipe.hands), unfinished)
+        network, card["history"], card["seconds"] = _fit(run, recipe, Source(digits, recipe.hands), unfinished)
         card["libraries"] = cards.libraries()
         finder_export.write(network, folder, _looks(held_out))
         classifier = load_default(Settings(models=run.models))
@@ -87,7 +87,7 @@ def _fit(run: Run, recipe: Recipe, source: Source, folder: Path) -> tuple[keras.
 
 
 def _looks(digits: Digits) -> NDArray[np.uint8]:
-    rng, source = np.random.default_rng(0), Source(digits.images, finder_evaluation.HANDS)
+    rng, source = np.random.default_rng(0), Source(digits, finder_evaluation.HANDS)
     return np.stack([scenes.draw(source, rng).look for _ in range(COMPARED)])
 
 

@@ -65,8 +65,9 @@ def _tasks(source: Source, count: int, seed: tuple[int, ...]) -> Iterator[Task]:
     for start in range(0, count, CHUNK):
         size = min(CHUNK, count - start)
         rng = np.random.default_rng((*seed, start))
-        chosen = rng.choice(len(source.images), min(size * IMAGES_PER_SCENE, len(source.images)), replace=False)
-        yield Source(source.images[chosen], source.hands), size, (*seed, start)
+        images = len(source.digits)
+        chosen = rng.choice(images, min(size * IMAGES_PER_SCENE, images), replace=False)
+        yield Source(source.digits[chosen], source.hands), size, (*seed, start)
 
 
 def _draw(task: Task) -> Scenes:

@@ -130,7 +130,7 @@ def evaluate(models: Path, classifier: Model, originals: Digits, count: int) -> 
 
     """
     with processes.pool() as pool:
-        source = Source(originals.images, HANDS)
+        source = Source(originals, HANDS)
         reading = [
             processes.submit(pool, partial(_read, models), task) for task in uploads.tasks(originals, count, SEED)
         ]

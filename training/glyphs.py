@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training import letterforms
+from training.data import Digits
 
 Gray = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -21,9 +22,10 @@ class Traced:
     """A digit of MNIST: how far each place is within its outline, in MNIST's pixels, at `FINE` times its resolution."""
 
     depth: Array
+    label: int
 
     @classmethod
-    def of(cls, image: Gray, rng: Generator) -> "Traced":
+    def of(cls, image: Gray, label: int, rng: Generator) -> "Traced":
         """Trace an image uint8 (28, 28), turned and slanted a little."""
         turn, slant = rng.normal(0, 0.07), rng.normal(0, 0.1)
         matrix = FINE * np.array([[np.cos(turn) * np.exp(rng.normal(0, 0.08)), slant - np.sin(turn)],
@@ -38,7 +40,7 @@ class Traced:
         left, top, width, height = cv2.boundingRect(inside)
         room = 2 * FINE
         box = slice(max(top - room, 0), top + height + room), slice(max(left - room, 0), left + width + room)
-        return cls((inner - outer)[box] / FINE)
+        return cls((inner - outer)[box] / FINE, label)
 
     @cached_property
     def pen(self) -> float:
@@ -70,6 +72,12 @@ class Written:
     """A digit as strokes."""
 
     strokes: list[letterforms.Stroke]
+    label: int
+
+    @classmethod
+    def of(cls, label: int, rng: Generator) -> "Written":
+        """Write a digit in a hand drawn by chance."""
+        return cls(letterforms.write(label, rng), label)
 
     @property
     def width(self) -> float:
@@ -105,16 +113,17 @@ class Placed:
 
 @dataclass(frozen=True)
 class Source:
-    """What digits are drawn of: MNIST's images uint8 (n, 28, 28), and letterforms for a part of them."""
+    """What digits are drawn of: MNIST's, and letterforms for a part of them."""
 
-    images: Gray
+    digits: Digits
     hands: float
 
     def glyph(self, rng: Generator) -> Glyph:
         """Return a digit chosen by chance."""
         if rng.random() < self.hands:
-            return Written(letterforms.write(int(rng.integers(10)), rng))
-        return Traced.of(self.images[rng.integers(len(self.images))], rng)
+            return Written.of(int(rng.integers(10)), rng)
+        place = int(rng.integers(len(self.digits)))
+        return Traced.of(self.digits.images[place], int(self.digits.labels[place]), rng)
 
 
 def stamp(layer: Array, patch: Array, left: int, top: int) -> None:

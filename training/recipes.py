@@ -33,16 +33,13 @@ class Recipe:
     learning_rate: float | None = None  # None: the optimizer's own default
     augmented: bool = False  # fitted to ever new variations, the learning rate rising to its value and falling to 0
     held_out: int = 0  # of the training images, kept for validation
+    repeats: int = 1  # times that each of MNIST's images is in an epoch, so that the others don't outweigh them
     uploads: int = 0  # of each condition, made of the others and fitted to beside them
     hands: int = 0  # letterforms in scenes, of hands that MNIST lacks, fitted to beside the images
     scenes: int = 0  # of MNIST's images, fitted to beside them
+    numbers: int = 0  # scenes of several digits, fitted to beside them
     outliers: int = 0  # pictures in each batch that are no digits: the eleventh answer
     rho: float = 0.0  # how far from the weights a step looks for a worse loss, in 1.7 times the time; 0: nowhere
-
-    @property
-    def scene_counts(self) -> tuple[int, int, int]:
-        """The scenes to draw: of MNIST's images, of letterforms, and without a digit, for the eleventh answer."""
-        return self.scenes, self.hands, self.scenes // 2 if self.outliers else 0
 
     def compile(self, network: keras.Model, images: int) -> keras.Model:
         """Make a network ready to be fitted to so many images."""
@@ -119,14 +116,16 @@ RECIPES = {
     "convnet": Recipe(
         build_convnet,
         optimizer="adamw",
-        epochs=22,
+        epochs=18,
         batch_size=128,
         learning_rate=0.003,
         augmented=True,
         held_out=HELD_OUT,
+        repeats=2,
         uploads=100,
         hands=40_000,
-        scenes=20_000,
+        scenes=15_000,
+        numbers=1_500,
         outliers=3,
         rho=0.1,
     ),

@@ -30,7 +30,13 @@ class Scene:
     look: Gray  # (128, 128)
     ink: Gray  # (128, 128), the part of each pixel that digits cover, of 255
     owner: Gray  # (32, 32): for each cell with ink the digit that it belongs to, from 1; else 0
-    centers: Array  # (n, 2): x, y of each digit, in pixels of the look
+    boxes: Array  # (n, 4): left, top, right, bottom of each digit, in pixels of the look
+    labels: NDArray[np.uint8]  # (n,)
+
+    @property
+    def centers(self) -> Array:
+        """X and y of the middle of each digit, float32 (n, 2), in pixels of the look."""
+        return ((self.boxes[:, :2] + self.boxes[:, 2:]) / 2).astype(np.float32)
 
 
 def draw(source: Source, rng: Generator) -> Scene:
@@ -64,6 +70,11 @@ def _is_visible(scene: Scene) -> bool:
         return not len(scene.centers)
     contrast = abs(float(scene.look[ink].mean()) - float(scene.look[around].mean()))
     return contrast > max(MIN_CONTRAST, MIN_CONTRAST_SPREADS * float(scene.look[around].std()))
+
+
+def draw_number(source: Source, rng: Generator) -> Scene:
+    """Draw a scene of several digits."""
+    return _compose(_rows(source, rng), rng)
 
 
 def draw_empty(rng: Generator) -> Scene:
@@ -110,7 +121,7 @@ def _rows(source: Source, rng: Generator) -> list[Placed]:
     tilt, hand, pen_ratio = rng.normal(0, 0.07), rng.random() < source.hands, None
     smallest = rng.uniform(0.6, 1.0)
     top = CANVAS / 2 - leading * lines / 2 + rng.uniform(-0.1, 0.1) * CANVAS
-    row_source = Source(source.images, float(hand))
+    row_source = Source(source.digits, float(hand))
     digits: list[Placed] = []
     for line in range(lines):
         left = rng.uniform(-0.1, 0.35) * CANVAS if lines > 1 else CANVAS / 2 - count * height * (0.6 + gap) / 2
@@ -307,10 +318,9 @@ def _look(image: Gray, sheet: Sheet, digits: list[Placed]) -> Scene:
     box = slice(top, round(sheet.top + sheet.shape[0])), slice(left, round(sheet.left + sheet.shape[1]))
     visible[box] = ink[box]
     small = cv2.resize(visible, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-    boxes = np.array([digit.box for digit in digits], np.float32).reshape(-1, 4) / 2
-    return Scene(
-        look, np.rint(small * 255).astype(np.uint8), owner, ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(np.float32)
-    )
+    boxes = (np.array([digit.box for digit in digits]).reshape(-1, 4) / 2).astype(np.float32)
+    labels = np.array([digit.glyph.label for digit in digits], np.uint8)
+    return Scene(look, np.rint(small * 255).astype(np.uint8), owner, boxes, labels)
 
 
 def _cells(layer: Array) -> NDArray[np.bool_]:

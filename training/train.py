@@ -130,11 +130,14 @@ def _fit(
 
 def _gather(run: Run, recipe: Recipe, digits: Digits, own: Digits | None) -> Digits:
     """Add uploads and scenes of the digits, letterforms and the user's digits to what a network is fitted to."""
-    shown = digits
+    shown = digits.repeated(recipe.repeats)
     if recipe.uploads:
-        shown += prepare(digits, recipe.uploads, run.seed, run.models).digits
-    if recipe.scenes or recipe.hands:
-        shown += scene_digits.read(digits, recipe.scene_counts, run.seed, run.models)
+        prepared = prepare(digits, recipe.uploads, run.seed, run.models).digits
+        shown += prepared[np.flatnonzero(prepared.images.any(axis=(1, 2)))]  # in some nothing is found
+    if recipe.scenes or recipe.hands or recipe.numbers:
+        empty = recipe.scenes // 2 if recipe.outliers else 0  # for the eleventh answer
+        counts = scene_digits.Counts(recipe.scenes, recipe.hands, recipe.numbers, empty)
+        shown += scene_digits.read(digits, counts, run.seed, run.models)
     return shown if own is None else shown + own.repeated(run.extra_weight)
 
 

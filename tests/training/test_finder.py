@@ -30,7 +30,7 @@ QUICK = ("finder", "--scenes", 100, "--epochs", 6, "--batch-size", 32, "--width"
 
 @pytest.fixture(scope="module")
 def source(mnist: Dataset) -> Source:
-    return Source(mnist.x_train[:1000], hands=0.4)
+    return Source(mnist.train[:1000], hands=0.4)
 
 
 @pytest.fixture(scope="module")

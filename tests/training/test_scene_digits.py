@@ -9,11 +9,12 @@ from service.settings import DEFAULT_MODELS, Settings
 from training import empties, scene_digits
 from training.batches import NO_DIGIT
 from training.data import Dataset, Digits
+from training.scene_digits import Counts
 
 
 @pytest.fixture(scope="module")
 def read(mnist: Dataset) -> Digits:
-    return scene_digits.read(mnist.train, (60, 120, 60), seed=0, models=DEFAULT_MODELS)
+    return scene_digits.read(mnist.train, Counts(60, 120, 10, 60), seed=0, models=DEFAULT_MODELS)
 
 
 def test_most_digits_are_found_and_few_where_there_are_none(read: Digits) -> None:
@@ -26,13 +27,13 @@ def test_most_digits_are_found_and_few_where_there_are_none(read: Digits) -> Non
 
 
 def test_the_same_seed_gives_the_same_digits(read: Digits, mnist: Dataset) -> None:
-    again, other = (scene_digits.read(mnist.train, (60, 120, 60), seed, DEFAULT_MODELS) for seed in (0, 1))
+    again, other = (scene_digits.read(mnist.train, Counts(60, 120, 10, 60), seed, DEFAULT_MODELS) for seed in (0, 1))
     assert again.checksums() == read.checksums()
     assert other.checksums() != read.checksums()
 
 
 def test_letterforms_alone_need_none_of_the_images(mnist: Dataset) -> None:
-    read = scene_digits.read(mnist.train, (0, 20, 0), seed=0, models=DEFAULT_MODELS)
+    read = scene_digits.read(mnist.train, Counts(0, 20, 0, 0), seed=0, models=DEFAULT_MODELS)
     assert 15 <= len(read) <= 20
     assert NO_DIGIT not in read.labels
 

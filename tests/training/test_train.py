@@ -20,7 +20,22 @@ from tests.conftest import ROOT, clean_environment
 from tests.training.test_export import Training
 from training.data import Dataset
 
-QUICK = ("--epochs", 4, "--uploads", 1, "--hands", 40, "--scenes", 20, "--held-out", 400, "--evaluate-on", 1)
+QUICK = (
+    "--epochs",
+    4,
+    "--uploads",
+    1,
+    "--hands",
+    40,
+    "--scenes",
+    20,
+    "--numbers",
+    4,
+    "--held-out",
+    400,
+    "--evaluate-on",
+    1,
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +108,22 @@ def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> No
 
 
 def test_without_held_out_images_it_is_not_calibrated(run_training: Training, little: Path, tmp_path: Path) -> None:
-    options = ("--epochs", 1, "--uploads", 0, "--hands", 0, "--scenes", 0, "--held-out", 0, "--evaluate-on", 1)
+    options = (
+        "--epochs",
+        1,
+        "--uploads",
+        0,
+        "--hands",
+        0,
+        "--scenes",
+        0,
+        "--numbers",
+        0,
+        "--held-out",
+        0,
+        "--evaluate-on",
+        1,
+    )
     result = run_training("--data", little, "--models", tmp_path, *options)
     assert result.returncode == 0, result.stderr
     card = json.loads((tmp_path / "mnist" / "1" / versions.CARD).read_text())

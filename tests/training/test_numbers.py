@@ -1,0 +1,59 @@
+"""Numbers as people upload them, and how what is read of them is counted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import images
+from service.settings import DEFAULT_MODELS
+from training import number_evaluation, numbers
+from training.data import Dataset
+from training.number_evaluation import Counts, compare
+
+DIGITS = st.text("0123456789\n", max_size=8)
+
+
+@pytest.mark.parametrize("condition", numbers.CONDITIONS)
+def test_every_condition_draws_what_it_says(condition: str, mnist: Dataset) -> None:
+    drawn = list(numbers.make(mnist.test, condition, 3, seed=4))
+    for number in drawn:
+        image = images.decode(number.data, 10**8, 1)
+        assert int(image.max()) - int(image.min()) > 60
+        assert all(line.isdigit() for line in number.lines)
+    again = list(numbers.make(mnist.test, condition, 3, seed=4))
+    assert [number.data for number in again] == [number.data for number in drawn]
+    assert numbers.make(mnist.test, condition, 1, seed=5).__next__().data != drawn[0].data
+
+
+@pytest.mark.parametrize(
+    ("shown", "read", "counts"),
+    [
+        ("42", "42", Counts(1, 1, 2, 2, 0, 0, 0)),
+        ("4\n2", "42", Counts(1, 0, 2, 2, 0, 0, 0)),  # right but for the line
+        ("123", "13", Counts(1, 0, 3, 2, 0, 1, 0)),
+        ("123", "1243", Counts(1, 0, 3, 3, 0, 0, 1)),
+        ("123", "173", Counts(1, 0, 3, 2, 1, 0, 0)),
+        ("7", "", Counts(1, 0, 1, 0, 0, 1, 0)),
+        ("5", "86", Counts(1, 0, 1, 0, 1, 0, 1)),
+    ],
+)
+def test_digits_are_aligned_before_they_are_counted(shown: str, read: str, counts: Counts) -> None:
+    assert compare(shown, read) == counts
+
+
+@given(DIGITS, DIGITS)
+def test_every_digit_shown_and_every_digit_read_is_counted_once(shown: str, read: str) -> None:
+    counts = compare(shown, read)
+    assert counts.right + counts.wrong + counts.missed == counts.digits == sum(map(str.isdigit, shown))
+    assert counts.right + counts.wrong + counts.invented == sum(map(str.isdigit, read))
+    assert counts.whole == (shown == read)
+
+
+def test_most_digits_of_numbers_are_read_right(mnist: Dataset) -> None:
+    counts = number_evaluation.evaluate(mnist.test, DEFAULT_MODELS, count=4, seed=6)
+    assert list(counts) == list(numbers.CONDITIONS)
+    total = sum(counts.values(), Counts())
+    assert total.numbers == 4 * len(counts)
+    assert total.right / total.digits > 0.95  # 0.98 was seen of 690 numbers
+    assert total.invented / total.digits < 0.03
+    assert total.whole / total.numbers > 0.78  # 0.89 was seen
