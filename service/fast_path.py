@@ -60,6 +60,7 @@ class FastPath:
             max_pixels=min(settings.max_pixels, MAX_PIXELS),
             max_files=min(settings.max_files, MAX_PICTURES),
             max_frames=1,
+            max_digits=1,  # to count several takes longer, too: the views do
         )
         self._repository: Repository = app.extensions["repository"]
         self._finder: Finder = app.extensions["finder"]

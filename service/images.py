@@ -6,7 +6,7 @@ from contextlib import nullcontext, suppress
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from service import gray_png
 from service.errors import EmptyImage, ServiceError, TooLarge, UnreadableImage
@@ -16,6 +16,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # Larger pictures are reduced by a whole factor, to at least this width and height: more tells nothing of a digit.
 SIDE = 512
+
+# EXIF orientations of pictures that are stored lying on a side.
+SIDEWAYS = (5, 6, 7, 8)
 
 # Ink alone varies by less, in levels of 255.
 PAPER_AND_INK = 40
@@ -52,6 +55,16 @@ def decode(data: bytes, max_pixels: int, max_frames: int) -> NDArray[np.uint8]:
         # Pillow's decoders raise nearly anything for damaged files: OSError, SyntaxError, struct.error, ...
         except Exception as error:
             raise UnreadableImage(f"The {image.format} file is damaged or cut short.") from error
+
+
+def reduction(data: bytes, image: NDArray[np.uint8]) -> float:
+    """Return how many pixels of an upright picture file are in one of the image that was decoded of it, 1 or more."""
+    if min(image.shape) < SIDE:
+        return 1.0
+    with _open(data) as picture:
+        is_turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        width = picture.height if is_turned else picture.width
+    return float(width / image.shape[1])
 
 
 def _open(data: bytes) -> Image.Image:

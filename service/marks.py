@@ -15,6 +15,7 @@ Ink = NDArray[np.float32]
 CELL_PX = 4  # centers and offsets are for cells of so many pixels
 MIN_INK = 0.5
 FAINT_INK = 0.05  # the soft edges of ink
+UNSURE_INK, SURE_INK = 0.1, 0.8
 MIN_CENTER = 0.3
 OFFSET_UNIT_PX = 16.0
 
@@ -75,6 +76,12 @@ def peaks(centers: Ink) -> NDArray[np.floating]:
     around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max(axis=(2, 3))
     rows, columns = np.nonzero((centers >= around) & (centers > MIN_CENTER))
     return (np.stack([columns, rows], axis=1) + 0.5) * CELL_PX
+
+
+def clearness(marks: Marks) -> float:
+    """Return the part of the ink that is marked surely, in [0, 1]: little where digits are too small to be told."""
+    ink = marks.ink[marks.ink > UNSURE_INK]
+    return float(ink[ink > SURE_INK].sum() / max(ink.sum(), 1e-6))
 
 
 def surest(centers: Ink) -> tuple[float, float] | None:

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service import digits, reading_order, survey
 from service.finder import Finder, Found
-from service.page import Gray
+from service.page import Box, Gray
 
 ANSWERS = 10
-MAX_NO_DIGIT = 0.7  # the probability that there is no digit, above which what was found is left out
+MAX_NO_DIGIT = 0.85  # the probability that there is no digit, above which what was found is left out
+# Of the tallest digit's height: what two parts of one digit measure together at most, and what lies between them.
+MAX_WIDTH_RATIO, MAX_HEIGHT_RATIO, MAX_GAP_RATIO = 1.0, 1.2, 0.05
 ALIKE_RATIO = 0.6  # of the tallest digit's height: digits of about one size
 CLEAR = 0.5  # the least confidence of a digit that counts as one of several
 
+Classified = tuple[Found, NDArray[np.float32]]  # a digit, and its probabilities (10,)
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -22,7 +26,7 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class Line:
     """The digits of a line, from left to right."""
 
-    boxes: list[list[float]]  # left, top, width, height of each, in the image's pixels
+    boxes: list[Box]  # left, top, width, height of each, in the image's pixels
     probabilities: NDArray[np.float32]  # (n, 10)
 
 
@@ -41,26 +45,71 @@ def find(image: Gray, finder: Finder, limit: int) -> list[list[Found]]:
 
 
 def classify(lines: list[list[Found]], predict: Predict) -> list[Line]:
-    """Return the lines of digits, with their probabilities; what the model takes for no digit is left out."""
-    vectors = digits.scale(np.stack([digits.place(digit.ink) for line in lines for digit in line]))
-    rows = np.split(predict(vectors), np.cumsum([len(line) for line in lines])[:-1])
-    classified = map(_line, lines, rows)
-    return [line for line in classified if line.boxes]
+    """Return the lines of digits, with their probabilities; what the model takes for no digit is left out.
+
+    Two parts side by side that the model is surer of as one digit are one: a 4 with an open top may be found as two.
+    """
+    pairs = [_pairs(line) for line in lines]
+    ink = [digit.ink for line, joined in zip(lines, pairs, strict=True) for digit in (*line, *joined.values())]
+    rows = iter(predict(digits.scale(np.stack([digits.place(part) for part in ink]))))
+    classified = [
+        _join([(digit, next(rows)) for digit in line], {place: (pair, next(rows)) for place, pair in joined.items()})
+        for line, joined in zip(lines, pairs, strict=True)
+    ]
+    read = [[(digit, row) for digit, row in line if no_digit(row) < MAX_NO_DIGIT] for line in classified]
+    return [Line([digit.box for digit, _ in line], np.stack([row for _, row in line])) for line in read if line]
 
 
-def _line(found: list[Found], rows: NDArray[np.float32]) -> Line:
-    kept = np.flatnonzero(no_digit(rows) < MAX_NO_DIGIT)
-    return Line([[round(edge, 1) for edge in found[place].box] for place in kept], rows[kept])
+def _pairs(line: list[Found]) -> dict[int, Found]:
+    """Return the digits that two neighbors would be together, by the first's place, where they fit into one."""
+    tallest = max(digit.box[3] for digit in line)
+    return {
+        place: join(one, other)
+        for place, (one, other) in enumerate(pairwise(line))
+        if other.box[0] - one.box[0] - one.box[2] <= MAX_GAP_RATIO * tallest and _fits(join(one, other).box, tallest)
+    }
 
 
-def no_digit(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how probable it is that there is no digit (n,), of probabilities (n, 10).
+def _fits(box: Box, tallest: float) -> bool:
+    return box[2] <= MAX_WIDTH_RATIO * tallest and box[3] <= MAX_HEIGHT_RATIO * tallest
+
+
+def _join(line: list[Classified], pairs: dict[int, Classified]) -> list[Classified]:
+    """Return a line in which pairs are joined that are surer than their less sure part."""
+    joined: list[Classified] = []
+    place = 0
+    while place < len(line):
+        pair = pairs.get(place)
+        if pair and pair[1].max() > min(part[1].max() for part in line[place : place + 2]):
+            joined.append(pair)
+            place += 2
+        else:
+            joined.append(line[place])
+            place += 1
+    return joined
+
+
+def join(one: Found, other: Found) -> Found:
+    """Return two parts of a digit, seen at one scale, as one."""
+    scale = one.ink.shape[1] / one.box[2]
+    low = np.minimum(one.box[:2], other.box[:2])
+    high = np.maximum(np.add(one.box[:2], one.box[2:]), np.add(other.box[:2], other.box[2:]))
+    width, height = np.rint((high - low) * scale).astype(int)
+    ink = np.zeros((height, width), np.float32)
+    for part in (one, other):
+        left, top = np.rint((np.array(part.box[:2]) - low) * scale).astype(int)
+        area = ink[top : top + part.ink.shape[0], left : left + part.ink.shape[1]]
+        np.maximum(area, part.ink[: area.shape[0], : area.shape[1]], out=area)
+    return Found(ink, (*low.tolist(), *(high - low).tolist()))
+
+
+def no_digit(probabilities: NDArray[np.float32]) -> float:
+    """Return how probable it is that there is no digit, of probabilities (10,).
 
     A network with an eleventh answer for that spreads its probability evenly over the ten digits, so it is ten times
     the least of them. Where a network has none, this is hardly more than 0.
     """
-    least: NDArray[np.float32] = ANSWERS * probabilities.min(axis=1)
-    return least
+    return ANSWERS * float(probabilities.min())
 
 
 def count(lines: list[Line]) -> int:

@@ -53,6 +53,11 @@ class Page:
         side = max(self.width, self.height) * (1 + 2 * MARGIN_RATIO)
         return Square((self.width - side) / 2, (self.height - side) / 2, side)
 
+    def shows(self, square: Square) -> bool:
+        """Tell whether a part of a square is in the image."""
+        corners = ((square.left, self.width), (square.top, self.height))
+        return all(-square.side < start < length for start, length in corners)
+
     def look(self, square: Square) -> Gray:
         """Return what a square of the image shows, uint8 (128, 128)."""
         scale = SIDE_PX / square.side

@@ -14,6 +14,7 @@ from service.errors import NoDigit, ServiceError, SeveralDigits, TooManyDigits
 from service.finder import Finder, Found
 from service.models import Model
 from service.occlusion import importance
+from service.page import Box
 from service.schemas import Explanation, Line, ModelName, Prediction, ReadDigit, Reading
 from service.settings import Settings
 
@@ -185,6 +186,8 @@ class Predictor:
         """
         try:
             found = number.find(image, self.finder, self.settings.max_digits)
+        except NoDigit:  # seen closer, what was beside the digit is none
+            return
         except TooManyDigits as error:
             raise SeveralDigits(f"{error} POST it to /read, which reads all digits.") from error
         count = number.count(number.classify(found, self.model.predict))
@@ -213,12 +216,23 @@ class Predictor:
             raise NoDigit("There is no digit in the image.")
         rows = np.concatenate([line.probabilities for line in lines])
         self.observer.read(self.model.version, rows)
-        described = [self._describe(line) for line in lines]
+        factor = images.reduction(data, image)
+        described = [self._describe(line, factor) for line in lines]
         return Reading("\n".join(line.text for line in described), described, self.model_name)
 
-    def _describe(self, line: number.Line) -> Line:
+    def _describe(self, line: number.Line, factor: float) -> Line:
         read = [
-            ReadDigit(prediction.digit, prediction.confidence, prediction.uncertain, prediction.probabilities, box)
+            ReadDigit(
+                prediction.digit,
+                prediction.confidence,
+                prediction.uncertain,
+                prediction.probabilities,
+                _scale(box, factor),
+            )
             for prediction, box in zip(self.judge(line.probabilities), line.boxes, strict=True)
         ]
         return Line("".join(str(digit.digit) for digit in read), read)
+
+
+def _scale(box: Box, factor: float) -> list[float]:
+    return [round(edge * factor, 1) for edge in box]

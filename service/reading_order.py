@@ -5,13 +5,14 @@ from statistics import fmean
 from service.finder import Found
 
 MIN_OVERLAP_RATIO = 0.3  # of the lower of two digits' heights, for them to stand in one line
-MIN_HEIGHT_RATIO = 0.4  # of the tallest digit of its line: what is lower is a dot, a dash or a sign
+MIN_HEIGHT_RATIO = 0.5  # of the tallest digit of its line: what is lower is a dot, a dash or a sign
+MIN_LINE_RATIO = 0.5  # of the tallest digit of all: a line of lower ones is small print
 
 
 def lines(digits: list[Found]) -> list[list[Found]]:
     """Return the lines of digits. A digit stands in the line whose last digit is beside it, so lines may slope.
 
-    What is much lower than the digits of its line is left out.
+    What is much lower than the digits of its line is left out, and lines of much lower digits than others'.
     """
     lines_: list[list[Found]] = []
     for digit in sorted(digits, key=_middle_x):
@@ -20,12 +21,17 @@ def lines(digits: list[Found]) -> list[list[Found]]:
             line.append(digit)
         else:
             lines_.append([digit])
-    return [_without_low(line) for line in sorted(lines_, key=lambda line: fmean(map(_middle_y, line)))]
+    tallest = max((_tallest(line) for line in lines_), default=0.0)
+    tall = [line for line in lines_ if _tallest(line) >= MIN_LINE_RATIO * tallest]
+    return [_without_low(line) for line in sorted(tall, key=lambda line: fmean(map(_middle_y, line)))]
+
+
+def _tallest(line: list[Found]) -> float:
+    return max(digit.box[3] for digit in line)
 
 
 def _without_low(line: list[Found]) -> list[Found]:
-    tallest = max(digit.box[3] for digit in line)
-    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * tallest]
+    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * _tallest(line)]
 
 
 def _overlap(one: Found, other: Found) -> float:

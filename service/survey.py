@@ -10,19 +10,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service import finder as finders
 from service.errors import NoDigit, TooManyDigits
-from service.finder import Finder, Found
-from service.marks import Digit, Ink, Marks, peaks, separate
+from service.finder import CLOSE_UP, MAX_CLOSE_UPS, Finder, Found
+from service.marks import Digit, Ink, Marks, clearness, peaks, separate
 from service.page import SIDE_PX, Gray, Page, Square
 
-EXTENT_PX = 36  # of the middling digit, in a look at a square of the grid
-SHARP_RATIO = 0.75  # of this extent: digits that are as large already are not looked at again
-OVERLAP_PX = 24  # at each side of a square, which the next ones show too, so that a digit is whole in one of them
+EXTENTS_PX = (48, 40, 34, 28)  # of the middling digit, in a closer look: the first that takes few enough looks
+FEW_LOOKS = 4
+DIGITS_PER_LOOK = 5  # where there are more digits, these many more looks are few
+SHARP_EXTENT_PX = 44  # digits that are as large already are not looked at again
+OVERLAP_PX = 16  # at each side of a square, which the next ones show too, so that a digit is whole in one of them
 STEP_PX = SIDE_PX - 2 * OVERLAP_PX
-MAX_LOOKS = 100  # at an image, 2 ms each
-MAX_SURVEYS = 2
+COARSE_EXTENT_PX = 20  # digits that are so small are not read from a look, but looked at again
+PARTS = (2, 4)  # that the longer side is divided into, one after the other, while looks are not clear
+MAX_LOOKS = 64  # at a grid, 2 ms each
+MIN_CLEARNESS = 0.65
 
 Place = tuple[int, int]  # column, row
+Span = NDArray[np.floating]  # left, top, right, bottom, in the image's pixels
 
 
 @dataclass(frozen=True)
@@ -30,16 +36,20 @@ class Grid:
     """Squares side by side over an image, which overlap."""
 
     start: Square  # at column 0 and row 0
-    columns: int
-    rows: int
 
     @classmethod
-    def over(cls, page: Page, scale: float) -> "Grid":
-        """Lay a grid over an image, of so many of its pixels in one of a look."""
+    def over(cls, span: Span, scale: float) -> "Grid":
+        """Lay a grid around a part of an image, of so many of the image's pixels in one of a look."""
+        columns, rows = cls.size(span, scale)
         step, overlap = STEP_PX * scale, OVERLAP_PX * scale
-        columns, rows = (max(1, int(np.ceil(side / step))) for side in (page.width, page.height))
-        left, top = ((page.width - columns * step) / 2 - overlap, (page.height - rows * step) / 2 - overlap)
-        return cls(Square(left, top, SIDE_PX * scale), columns, rows)
+        left, top = ((span[:2] + span[2:]) - np.array([columns, rows]) * step) / 2 - overlap
+        return cls(Square(float(left), float(top), SIDE_PX * scale))
+
+    @staticmethod
+    def size(span: Span, scale: float) -> tuple[int, int]:
+        """Return how many columns and rows of squares a part of an image takes."""
+        columns, rows = np.maximum(np.ceil((span[2:] - span[:2]) / (STEP_PX * scale)), 1).astype(int).tolist()
+        return columns, rows
 
     def square(self, place: Place) -> Square:
         """Return the square at a place."""
@@ -48,9 +58,7 @@ class Grid:
 
     def places(self, points: NDArray[np.floating]) -> set[Place]:
         """Return the places of points (n, 2): x and y in pixels of looks, counted from those of the first square."""
-        limits = (self.columns - 1, self.rows - 1)
-        columns_rows = np.clip((points - OVERLAP_PX) // STEP_PX, 0, limits).astype(int)
-        return {(column, row) for column, row in columns_rows.tolist()}
+        return {(column, row) for column, row in ((points - OVERLAP_PX) // STEP_PX).astype(int).tolist()}
 
 
 def find_all(image: Gray, finder: Finder, limit: int) -> list[Found]:
@@ -61,38 +69,100 @@ def find_all(image: Gray, finder: Finder, limit: int) -> list[Found]:
         TooManyDigits: it shows more.
 
     """
-    page = Page(image)
-    square, digits = finder.glance(page)
+    survey = _Survey(Page(image), finder, limit)
+    square, digits = survey.look_first()
+    if len(digits) == 1:
+        square, digits = survey.look_closer(square, digits[0])
+        if len(digits) == 1:
+            return [Found(digits[0].ink, square.region(digits[0].box))]
+        square, digits = survey.look_around(square, digits)  # there may be more of them beside the square
+    elif _extent(digits) < SHARP_EXTENT_PX:
+        square, digits = survey.look_around(square, digits)
+    if _extent(digits) < COARSE_EXTENT_PX:  # they are smaller than they seemed
+        square, digits = survey.look_around(square, digits)
     if not digits:
         raise NoDigit("There is no digit in the image.")
-    if len(digits) == 1:
-        return [finder.close_up(page, square, digits[0])]
-    for _ in range(MAX_SURVEYS):
-        extent = float(np.median([digit.extent for digit in digits]))
-        if len(digits) > limit:
-            raise TooManyDigits.of(len(digits), limit)
-        if extent >= SHARP_RATIO * EXTENT_PX:
-            break
-        square, digits = _survey(page, square, digits, finder, extent)
     return [Found(digit.ink, square.region(digit.box)) for digit in digits]
 
 
-def _survey(
-    page: Page, square: Square, digits: list[Digit], finder: Finder, extent: float
-) -> tuple[Square, list[Digit]]:
-    """Look closer at the digits of a look, and at those beside them."""
-    grid = Grid.over(page, square.scale * extent / EXTENT_PX)
-    zoom = square.scale / grid.start.scale
-    offset = np.array([square.left - grid.start.left, square.top - grid.start.top]) / grid.start.scale
-    looks = _explore(page, grid, finder, grid.places(np.array([digit.center for digit in digits]) * zoom + offset))
-    return grid.start, separate(stitch(looks))
+def _extent(digits: list[Digit]) -> float:
+    """Return the longer side of the middling digit, in look pixels."""
+    return float(np.median([digit.extent for digit in digits])) if digits else SIDE_PX
+
+
+View = tuple[Square, list[Digit]]  # a square, and the digits that are seen in it, or in a grid that begins with it
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """Looks at an image, each closer than the one before."""
+
+    page: Page
+    finder: Finder
+    limit: int
+
+    def look_first(self) -> View:
+        """Look at the whole image; where that is not clear, as where digits are many and small, at parts of it."""
+        square = self.page.whole()
+        marks = self.finder.look(self.page, square)
+        digits, whole = separate(marks), np.array([0, 0, self.page.width, self.page.height], float)
+        for parts in PARTS:
+            if digits and clearness(marks) >= MIN_CLEARNESS:
+                break
+            grid = Grid.over(whole, whole.max() / (parts * STEP_PX))
+            columns, rows = Grid.size(whole, grid.start.scale)
+            square, marks = self._look_at(grid, {(column, row) for column in range(columns) for row in range(rows)})
+            digits = self._separate(marks)
+        return square, digits
+
+    def look_closer(self, square: Square, digit: Digit) -> View:
+        """Look closer at what seems to be one digit; small ones side by side turn out to be several."""
+        for _ in range(MAX_CLOSE_UPS):
+            if finders.SHARP_EXTENT_PX[0] <= digit.extent <= finders.SHARP_EXTENT_PX[1]:
+                break
+            square = square.around(digit.box, CLOSE_UP)
+            digits = separate(self.finder.look(self.page, square))
+            if len(digits) != 1:
+                return square, digits
+            digit = digits[0]
+        return square, [digit]
+
+    def look_around(self, square: Square, digits: list[Digit]) -> View:
+        """Look closer at several digits, and at those beside them."""
+        if not digits:
+            return square, digits
+        boxes = np.array([digit.box for digit in digits]) * square.scale + np.tile([square.left, square.top], 2)
+        span = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+        few = max(FEW_LOOKS, len(digits) // DIGITS_PER_LOOK)
+        grid = Grid.over(span, _scale(span, _extent(digits) * square.scale, few))
+        centers = ((boxes[:, :2] + boxes[:, 2:]) / 2 - [grid.start.left, grid.start.top]) / grid.start.scale
+        square, marks = self._look_at(grid, grid.places(centers))
+        return square, self._separate(marks)
+
+    def _look_at(self, grid: "Grid", places: set[Place]) -> tuple[Square, Marks]:
+        looks = _explore(self.page, grid, self.finder, places)
+        column, row = (min(place[axis] for place in looks) for axis in (0, 1))
+        moved = {(place[0] - column, place[1] - row): marks for place, marks in looks.items()}
+        return grid.square((column, row)), stitch(moved)
+
+    def _separate(self, marks: Marks) -> list[Digit]:
+        """Return the digits, once their number is known to be bounded, and so the time and memory that this takes."""
+        if (count := len(peaks(marks.centers))) > self.limit:
+            raise TooManyDigits.of(count, self.limit)
+        return separate(marks)
+
+
+def _scale(span: Span, extent: float, looks: int) -> float:
+    """Return the scale that digits of an extent are looked at in, with few looks at a part of an image."""
+    scales = [extent / extent_px for extent_px in EXTENTS_PX]
+    return next((scale for scale in scales if np.prod(Grid.size(span, scale)) <= looks), scales[-1])
 
 
 def _explore(page: Page, grid: Grid, finder: Finder, wanted: set[Place]) -> dict[Place, Marks]:
     """Look at squares, and at those beside them that the centers of digits are in."""
     queue, looks = deque(sorted(wanted)), dict[Place, Marks]()
     while queue:
-        if (place := queue.popleft()) in looks:
+        if (place := queue.popleft()) in looks or not page.shows(grid.square(place)):
             continue
         if len(looks) == MAX_LOOKS:
             raise TooManyDigits(f"There is more in the image than {MAX_LOOKS} looks show: send parts of it.")

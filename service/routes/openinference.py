@@ -24,7 +24,7 @@ from service.routes import binary, json_response, outputs, predictor, repository
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
 from service.routes.outputs import Answer, InferAnswer, Write
-from service.routes.uploads import FILE_ERRORS, SEVEN
+from service.routes.uploads import ONE_DIGIT_ERRORS, SEVEN
 from service.versions import NAME
 
 routes = Blueprint("openinference", __name__)
@@ -140,7 +140,7 @@ def model_ready(name: str, version: str | None = None) -> flask.Response:
 @operation(
     {JSON: InferAnswer, "application/octet-stream": Raw},
     body={JSON: InferBody, "application/octet-stream": Raw},
-    errors=(UnknownModel, ModelError, InvalidJSON, InvalidTensor, UnsupportedMediaType, *FILE_ERRORS),
+    errors=(UnknownModel, ModelError, InvalidJSON, InvalidTensor, UnsupportedMediaType, *ONE_DIGIT_ERRORS),
 )
 def infer(name: str, version: str | None = None) -> flask.Response:
     """Give the probability of each digit in each picture of the request."""

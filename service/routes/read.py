@@ -32,7 +32,7 @@ class Readings(msgspec.Struct, frozen=True):
 @operation(Reading, body=ONE_PICTURE, errors=(*SENDING_ERRORS, *FILE_ERRORS, TooManyDigits, ModelError))
 def read() -> flask.Response:
     """Read all digits in the one picture of the request."""
-    return json_response(predictor().read(read_image(request)))
+    return json_response(predictor().read(read_image(request, "/read/batch")))
 
 
 @routes.post("/read/batch")

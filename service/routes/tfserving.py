@@ -46,7 +46,7 @@ from service.routes.tfserving_messages import (
     SignatureDefMap,
 )
 from service.routes.tfserving_schemas import ClassifyBody, PredictBody
-from service.routes.uploads import FILE_ERRORS
+from service.routes.uploads import ONE_DIGIT_ERRORS
 from service.runtimes import SIGNATURE
 from service.versions import NAME
 
@@ -60,7 +60,7 @@ Message = TypeVar("Message")
 
 _UNKNOWN = (UnknownModel, UnknownLabel)
 _REGRESS_ERRORS = (*_UNKNOWN, ModelError, InvalidJSON, UnknownSignature, UnsupportedMediaType)
-_ERRORS = (*_REGRESS_ERRORS, InvalidTensor, *FILE_ERRORS)
+_ERRORS = (*_REGRESS_ERRORS, InvalidTensor, *ONE_DIGIT_ERRORS)
 
 routes = Blueprint("tfserving", __name__)
 

@@ -34,6 +34,7 @@ from service.predictor import Predictor, Preparation
 from service.routes import multipart
 
 FORM, JSON = "multipart/form-data", "application/json"
+BATCH = "/predict/batch"
 DISCARD_SECONDS = 2.0
 
 
@@ -94,11 +95,12 @@ ONE_PICTURE: dict[str, Any] = {
 MANY_PICTURES = {FORM: ImagesInForm}
 FILE_ERRORS = (EmptyImage, InvalidBase64, TooLarge, UnreadableImage, NoDigit)
 SENDING_ERRORS = (NoImage, SeveralImages, InvalidJSON, UnsupportedMediaType)
-ERRORS = (*SENDING_ERRORS, *FILE_ERRORS, SeveralDigits, WrongImageSize, ModelError)
+ONE_DIGIT_ERRORS = (*FILE_ERRORS, SeveralDigits)
+ERRORS = (*SENDING_ERRORS, *ONE_DIGIT_ERRORS, WrongImageSize, ModelError)
 
 
-def read_image(request: flask.Request) -> bytes:
-    """Take the one picture file out of a request.
+def read_image(request: flask.Request, batch: str = BATCH) -> bytes:
+    """Take the one picture file out of a request; where there are several, the error names the route of a batch.
 
     Raises:
         ServiceError: NoImage, SeveralImages, InvalidJSON, InvalidBase64, UnsupportedMediaType, TooLarge
@@ -106,7 +108,7 @@ def read_image(request: flask.Request) -> bytes:
 
     """
     kind = request.mimetype
-    return only(read_images(request)) if kind == FORM else from_body(receive(request), kind)
+    return only(read_images(request), batch) if kind == FORM else from_body(receive(request), kind)
 
 
 def from_body(body: bytes, kind: str) -> bytes:
@@ -162,15 +164,15 @@ def read_preparation(request: flask.Request) -> Preparation:
     return cast(Preparation, wanted)
 
 
-def only(files: list[bytes]) -> bytes:
-    """Take the one file there is.
+def only(files: list[bytes], batch: str = BATCH) -> bytes:
+    """Take the one file there is; else the error names the route of a batch.
 
     Raises:
         SeveralImages: there are several.
 
     """
     if len(files) > 1:
-        raise SeveralImages(f"The request has {len(files)} files: send one, or POST them to /predict/batch.")
+        raise SeveralImages(f"The request has {len(files)} files: send one, or POST them to {batch}.")
     return files[0]
 
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from service.settings import DEFAULT_MODELS
-from tests.conftest import ROOT, Server, copy_version, png, serving, wait_until
+from tests.conftest import ROOT, SEVEN, Server, copy_version, png, serving, wait_until
 from tests.service.test_metrics import Scrape
 from training.data import Dataset
 
@@ -60,7 +60,8 @@ def exposed(shipped: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFact
 
 
 def send_pictures(server: Server, mnist: Dataset) -> None:
-    """Send a hundred digits, what is no picture, and a wrong path."""
+    """Send a picture to read whole, a hundred digits, what is no picture, and a wrong path."""
+    assert server.post(SEVEN.read_bytes(), "/read")[0] == 200
     for image in mnist.x_test[:100]:
         assert server.post(png(image))[0] == 200
     assert server.post(b"no picture")[0] == 415

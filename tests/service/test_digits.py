@@ -361,7 +361,7 @@ STRAIGHT: dict[int, list[list[tuple[float, float]]]] = {
 
 def draw(strokes: list[Stroke], height: float, pen: float, shape: tuple[int, int] = (300, 300)) -> Gray:
     """Draw strokes in black on white, in the middle of a page."""
-    page, glyph = np.zeros(shape, np.float32), Written(strokes)
+    page, glyph = np.zeros(shape, np.float32), Written(strokes, 0)
     glyph.draw(page, ((shape[1] - glyph.width * height) / 2, (shape[0] - height) / 2), height, pen)
     return np.rint(255 - 255 * page).astype(np.uint8)
 
@@ -392,7 +392,7 @@ def test_a_1_with_an_upstroke_and_a_7(digit: int, floor: float) -> None:
     rng, pages = np.random.default_rng(digit), list[Gray]()
     while len(pages) < 200:
         strokes = letterforms.write(digit, rng)
-        if Written(strokes).width > 0.3:  # a 1 that has more than a stem
+        if Written(strokes, 0).width > 0.3:  # a 1 that has more than a stem
             pages.append(draw(strokes, rng.uniform(150, 220), rng.uniform(8, 20)))
     assert part_right(pages, [digit] * len(pages)) >= floor
 

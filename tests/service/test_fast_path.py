@@ -20,6 +20,7 @@ from tests.conftest import SEVEN, multipart, png
 
 DIGIT = SEVEN.read_bytes()
 PIXELS = (np.asarray(Image.open(SEVEN)) / 255).round(4)
+SEVENS = png(np.tile(np.asarray(Image.open(SEVEN)), (1, 2)))
 LENGTH = "Inference-Header-Content-Length"
 ENVIRON = {"wsgi.url_scheme": "http", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SCRIPT_NAME": ""}
 KEY = "a-key"
@@ -110,7 +111,9 @@ def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) ->
         ("/predict", b"no picture", {}),
         ("/predict", bytes(MAX_BYTES + 1), {}),
         ("/predict", png(np.eye(300, dtype=np.uint8) * 255), {}),  # more pixels
+        ("/predict", SEVENS, {}),
         ("/predict?prepare=none", DIGIT, {}),
+        ("/read", DIGIT, {}),
         ("/predict", DIGIT, {"Content-Type": "text/plain"}),
         ("/predict", DIGIT, {"Origin": "https://page.example"}),
         ("/predict", *multipart(("a.png", DIGIT), ("b.png", DIGIT))),
@@ -119,6 +122,7 @@ def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) ->
         ("/predict", multipart(("a.png", DIGIT))[0], {"Content-Type": "multipart/form-data; boundary=other"}),
         ("/predict/batch", *multipart(("a.png", DIGIT))),
         (V1, v1(*[{"b64": FILE}] * 5), {}),  # more pictures
+        (V1, v1({"b64": FILE}, {"b64": base64.b64encode(SEVENS).decode()}), {}),
         (V1, v1([1, 2]), {}),
         (V1, v1({"b64": FILE}, signature_name="other"), {}),
         (V1, v1({"b64": FILE}), {"Content-Encoding": "identity"}),

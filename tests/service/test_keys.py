@@ -83,8 +83,9 @@ def test_nothing_else_does(locked: Server, headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/predict", "/report", "/metrics", "/static/page.js", "/nope", "/livez/", "/v1/models", "/v2/models/mnist"],
-)
+    ["/", "/predict", "/read", "/report", "/metrics", "/static/page.js", "/nope", "/livez/", "/v1/models",
+     "/v2/models/mnist"],
+)  # fmt: skip
 def test_all_but_health_asks_for_a_key(locked: Server, path: str) -> None:
     for method in ("GET", "POST", "HEAD", "DELETE"):
         assert get(locked, path, method=method).status == 401

@@ -12,10 +12,13 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import flask
+import numpy as np
 import pytest
 
 import service
-from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, serving
+from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
+from tests.service.test_read import draw, say, write
+from training.data import Dataset
 
 DIGIT = SEVEN.read_bytes()
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -96,6 +99,15 @@ def test_a_line_of_text_tells_the_same(text_server: Server) -> None:
         rf" id=[0-9a-f]{{32}} traceparent={TRACEPARENT}\n",
         line,
     )
+
+
+def test_a_line_tells_how_many_digits_were_read(server: Server, mnist: Dataset) -> None:
+    number = png(draw(write(say(mnist, "42"), np.random.default_rng(0)))[0])
+    body, headers = multipart(("42.png", number), ("7.png", DIGIT), ("bad.png", b"no picture"))
+    line = record(server, send(server, "POST", "/read/batch", body, **headers))
+    assert (line["route"], line["status"], line["pictures"], line["digits"]) == ("/read/batch", 200, 3, 3)
+    assert line["version"] == 3
+    assert not {"digit", "confidence"} & line.keys()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -29,6 +30,7 @@ from tests.conftest import (
     wait_until,
 )
 from tests.service.test_process import workers
+from tests.service.test_read import draw, say, write
 from training.data import Dataset
 
 DIGIT = SEVEN.read_bytes()
@@ -145,6 +147,37 @@ def test_digits_and_confidences_are_those_that_were_answered(server: Server, mni
         below = sum(each["confidence"] <= float(bound) for each in predictions)
         assert after.sum("mnist_confidence_bucket", le=bound) - before.sum("mnist_confidence_bucket", le=bound) == below
     assert after.sum("mnist_batch_pictures_sum") - before.sum("mnist_batch_pictures_sum") == 100
+
+
+def test_digits_of_readings_are_counted(server: Server, mnist: Dataset) -> None:
+    number = png(draw(write(say(mnist, "42"), np.random.default_rng(0)))[0])
+    before, body = Scrape(server), multipart(("42.png", number), ("7.png", DIGIT), ("bad.png", b"no picture"))
+    assert server.ask("POST", "/read/batch", *body)[0] == 200
+    after = Scrape(server)
+    for name, labels, count in [
+        ("mnist_requests_total", {"route": "/read/batch", "status": "200"}, 1),
+        ("mnist_picture_digits_count", {}, 2),
+        ("mnist_picture_digits_sum", {}, 3),
+        ("mnist_picture_digits_bucket", {"le": "1.0"}, 1),
+        *(("mnist_predicted_digits_total", {"version": "2", "digit": digit}, 1) for digit in "427"),
+        ("mnist_confidence_count", {"version": "2"}, 3),
+        ("mnist_version_calls_total", {"version": "2"}, 2),
+        ("mnist_stage_seconds_count", {"stage": "predict"}, 2),
+        ("mnist_stage_seconds_count", {"stage": "decode"}, 3),
+        ("mnist_refused_total", {"code": "unreadable_image"}, 1),
+    ]:  # fmt: skip
+        assert after.sum(name, **labels) - before.sum(name, **labels) == count, name
+    assert after.sum("mnist_pictures_in_flight") == 0
+
+
+def test_what_is_refused_for_its_many_digits_is_not_counted_as_one(server: Server, mnist: Dataset) -> None:
+    number = png(draw(write(say(mnist, "42"), np.random.default_rng(0)))[0])
+    before = Scrape(server)
+    assert server.post(number)[1]["code"] == "several_digits"
+    after = Scrape(server)
+    refused = [each.sum("mnist_refused_total", code="several_digits") for each in (before, after)]
+    assert refused[1] - refused[0] == 1
+    assert after.sum("mnist_predicted_digits_total") == before.sum("mnist_predicted_digits_total")
 
 
 def test_labels_stay_bounded_whatever_is_sent(server: Server) -> None:

@@ -90,6 +90,18 @@ def test_answers_are_described_strictly(document: dict[str, Any]) -> None:
     assert probabilities["items"] == {"type": "number", "minimum": 0, "maximum": 1}
 
 
+def test_readings_are_described_strictly(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    required = {name: schemas[name]["required"] for name in ("Reading", "Line", "ReadDigit")}
+    assert required == {
+        "Reading": ["text", "lines", "model"],
+        "Line": ["text", "digits"],
+        "ReadDigit": ["digit", "confidence", "uncertain", "probabilities", "box"],
+    }
+    box = schemas["ReadDigit"]["properties"]["box"]
+    assert (box["minItems"], box["maxItems"]) == (4, 4)
+
+
 def test_statuses_are_those_that_there_are(document: dict[str, Any]) -> None:
     paths = document["paths"]
     always = {"400", "401", "408", "413", "431", "503"}
@@ -99,21 +111,35 @@ def test_statuses_are_those_that_there_are(document: dict[str, Any]) -> None:
 
 
 def test_each_form_of_a_picture_is_described(document: dict[str, Any]) -> None:
-    predict, explain = (document["paths"][path]["post"] for path in ("/predict", "/explain"))
+    predict, explain, read = (document["paths"][path]["post"] for path in ("/predict", "/explain", "/read"))
     content = predict["requestBody"]["content"]
     assert content.keys() == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert content["image/*"]["schema"]["contentMediaType"] == "application/octet-stream"
-    assert content == explain["requestBody"]["content"]
+    assert content == explain["requestBody"]["content"] == read["requestBody"]["content"]
     assert [each.get("name") for each in predict["parameters"]] == ["prepare", None]
+    assert [each.get("name") for each in read["parameters"]] == [None]
 
 
 def test_errors_are_described_with_their_codes_and_headers(document: dict[str, Any]) -> None:
     responses = document["paths"]["/predict"]["post"]["responses"]
     assert responses.keys() == {"200", "400", "401", "408", "413", "415", "422", "431", "503"}
-    schema = responses["422"]["content"]["application/json"]["schema"]["allOf"]
-    assert schema[1]["properties"]["code"]["enum"] == ["no_digit", "wrong_image_size"]
+    assert codes(document, "/predict", 422) == ["no_digit", "several_digits", "wrong_image_size"]
     assert "Retry-After" in responses["503"]["headers"]
     assert "WWW-Authenticate" in responses["401"]["headers"]
+
+
+def codes(document: dict[str, Any], path: str, status: int) -> list[str]:
+    """List the codes of a path's errors of one status."""
+    content = document["paths"][path]["post"]["responses"][str(status)]["content"]
+    listed: list[str] = content["application/json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    return listed
+
+
+def test_several_digits_are_refused_but_where_all_are_read(document: dict[str, Any]) -> None:
+    for path in ("/explain", "/v1/models/mnist:predict", "/v1/models/mnist:classify", "/v2/models/mnist/infer"):
+        assert "several_digits" in codes(document, path, 422)
+    assert codes(document, "/read", 422) == ["no_digit"]
+    assert codes(document, "/read", 413) == ["too_large", "too_many_digits"]
 
 
 def schemathesis(server: Server, document: str | Path, *options: str) -> subprocess.CompletedProcess[str]:
