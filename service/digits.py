@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.errors import WrongImageSize
+from service.errors import NoDigit, WrongImageSize
 from service.finder import Finder, Found
+from service.marks import MIN_CLEARNESS, clearness
 
 SIDE = 28
 BOX = 20  # the longer side of a digit, as MNIST fits it
@@ -41,6 +42,8 @@ def locate(image: NDArray[np.uint8], finder: Finder) -> tuple[NDArray[np.uint8],
     if (placed := as_placed(image)) is not None:
         return placed, None
     found = finder.find(image)
+    if clearness(found.ink) < MIN_CLEARNESS:
+        raise NoDigit("There is no digit in the image.")
     return place(found.ink), found
 
 

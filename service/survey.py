@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service import finder as finders
 from service.errors import NoDigit, TooManyDigits
 from service.finder import CLOSE_UP, MAX_CLOSE_UPS, Finder, Found
-from service.marks import Digit, Ink, Marks, clearness, peaks, separate
+from service.marks import MIN_CLEARNESS, Digit, Ink, Marks, clearness, peaks, separate
 from service.page import SIDE_PX, Gray, Page, Square
 
 EXTENTS_PX = (48, 40, 34, 28)  # of the middling digit, in a closer look: the first that takes few enough looks
@@ -25,9 +25,10 @@ STEP_PX = SIDE_PX - 2 * OVERLAP_PX
 COARSE_EXTENT_PX = 20  # digits that are so small are not read from a look, but looked at again
 PARTS = (2, 4)  # that the longer side is divided into, one after the other, while looks are not clear
 MAX_LOOKS = 64  # at a grid, 2 ms each
-MIN_CLEARNESS = 0.65
+CLEAR_RATIO = 0.65  # of the ink of a look that is surely marked; less is so where digits are too small for it
 
 Place = tuple[int, int]  # column, row
+View = tuple[Square, list[Digit]]  # a square, and the digits that are seen in it, or in a grid that begins with it
 Span = NDArray[np.floating]  # left, top, right, bottom, in the image's pixels
 
 
@@ -69,28 +70,30 @@ def find_all(image: Gray, finder: Finder, limit: int) -> list[Found]:
         TooManyDigits: it shows more.
 
     """
-    survey = _Survey(Page(image), finder, limit)
+    square, digits = _find(_Survey(Page(image), finder, limit))
+    found = [Found(digit.ink, square.region(digit.box)) for digit in digits if clearness(digit.ink) >= MIN_CLEARNESS]
+    if not found:
+        raise NoDigit("There is no digit in the image.")
+    return found
+
+
+def _find(survey: "_Survey") -> View:
     square, digits = survey.look_first()
     if len(digits) == 1:
         square, digits = survey.look_closer(square, digits[0])
         if len(digits) == 1:
-            return [Found(digits[0].ink, square.region(digits[0].box))]
+            return square, digits
         square, digits = survey.look_around(square, digits)  # there may be more of them beside the square
     elif _extent(digits) < SHARP_EXTENT_PX:
         square, digits = survey.look_around(square, digits)
     if _extent(digits) < COARSE_EXTENT_PX:  # they are smaller than they seemed
         square, digits = survey.look_around(square, digits)
-    if not digits:
-        raise NoDigit("There is no digit in the image.")
-    return [Found(digit.ink, square.region(digit.box)) for digit in digits]
+    return square, digits
 
 
 def _extent(digits: list[Digit]) -> float:
     """Return the longer side of the middling digit, in look pixels."""
     return float(np.median([digit.extent for digit in digits])) if digits else SIDE_PX
-
-
-View = tuple[Square, list[Digit]]  # a square, and the digits that are seen in it, or in a grid that begins with it
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class _Survey:
         marks = self.finder.look(self.page, square)
         digits, whole = separate(marks), np.array([0, 0, self.page.width, self.page.height], float)
         for parts in PARTS:
-            if digits and clearness(marks) >= MIN_CLEARNESS:
+            if digits and clearness(marks.ink) >= CLEAR_RATIO:
                 break
             grid = Grid.over(whole, whole.max() / (parts * STEP_PX))
             columns, rows = Grid.size(whole, grid.start.scale)
