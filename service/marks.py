@@ -52,7 +52,7 @@ class Digit:
 
 def separate(marks: Marks) -> list[Digit]:
     """Return the digits: ink belongs to the center that is nearest to the one it votes for; without one, all is one."""
-    rows, columns = np.nonzero(_cells(marks.ink) > FAINT_INK)
+    rows, columns = np.nonzero(cells(marks.ink) > FAINT_INK)
     centers = peaks(marks.centers)
     if len(centers) > 1:
         votes = (np.stack([columns, rows], axis=1) + 0.5) * CELL_PX + marks.offsets[rows, columns] * OFFSET_UNIT_PX
@@ -64,11 +64,11 @@ def separate(marks: Marks) -> list[Digit]:
     return list(_digits(marks.ink, rows, columns, owner))
 
 
-def _cells(ink: Ink) -> Ink:
+def cells(ink: Ink) -> Ink:
     """Return the most ink of each cell, float32 (height / 4, width / 4)."""
     height, width = (side // CELL_PX for side in ink.shape)
-    cells: Ink = ink.reshape(height, CELL_PX, width, CELL_PX).max(axis=(1, 3))
-    return cells
+    most: Ink = ink.reshape(height, CELL_PX, width, CELL_PX).max(axis=(1, 3))
+    return most
 
 
 def peaks(centers: Ink) -> NDArray[np.floating]:

@@ -14,7 +14,7 @@ from service.page import Box, Gray
 ANSWERS = 10
 MAX_NO_DIGIT = 0.85  # the probability that there is no digit, above which what was found is left out
 # Of the tallest digit's height: what two parts of one digit measure together at most, and what lies between them.
-MAX_WIDTH_RATIO, MAX_HEIGHT_RATIO, MAX_GAP_RATIO = 1.0, 1.2, 0.05
+MAX_WIDTH_RATIO, MAX_HEIGHT_RATIO, MAX_GAP_RATIO = 1.2, 1.2, 0.05
 ALIKE_RATIO = 0.6  # of the tallest digit's height: digits of about one size
 CLEAR = 0.5  # the least confidence of a digit that counts as one of several
 
@@ -35,7 +35,7 @@ def find(image: Gray, finder: Finder, limit: int) -> list[list[Found]]:
 
     Raises:
         NoDigit: the image shows nothing like a digit.
-        TooManyDigits: it shows more than `limit`.
+        TooManyDigits: it shows far more than `limit`.
 
     """
     found = survey.find_all(image, finder, limit)

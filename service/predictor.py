@@ -215,6 +215,8 @@ class Predictor:
         if not lines:
             raise NoDigit("There is no digit in the image.")
         rows = np.concatenate([line.probabilities for line in lines])
+        if len(rows) > self.settings.max_digits:
+            raise TooManyDigits.of(len(rows), self.settings.max_digits)
         self.observer.read(self.model.version, rows)
         factor = images.reduction(data, image)
         described = [self._describe(line, factor) for line in lines]

@@ -2,11 +2,14 @@
 
 from statistics import fmean
 
+import numpy as np
+
 from service.finder import Found
 
 MIN_OVERLAP_RATIO = 0.3  # of the lower of two digits' heights, for them to stand in one line
-MIN_HEIGHT_RATIO = 0.5  # of the tallest digit of its line: what is lower is a dot, a dash or a sign
-MIN_LINE_RATIO = 0.5  # of the tallest digit of all: a line of lower ones is small print
+TALLER_QUANTILE = 0.9
+MIN_HEIGHT_RATIO = 0.5  # of the taller digits of its line: what is lower is a dot, a dash or a sign
+MIN_LINE_RATIO = 0.5  # of the taller digits of all: a line of lower ones is small print
 
 
 def lines(digits: list[Found]) -> list[list[Found]]:
@@ -21,17 +24,17 @@ def lines(digits: list[Found]) -> list[list[Found]]:
             line.append(digit)
         else:
             lines_.append([digit])
-    tallest = max((_tallest(line) for line in lines_), default=0.0)
-    tall = [line for line in lines_ if _tallest(line) >= MIN_LINE_RATIO * tallest]
+    tall = [line for line in lines_ if _height(line) >= MIN_LINE_RATIO * _height(digits)]
     return [_without_low(line) for line in sorted(tall, key=lambda line: fmean(map(_middle_y, line)))]
 
 
-def _tallest(line: list[Found]) -> float:
-    return max(digit.box[3] for digit in line)
+def _height(digits: list[Found]) -> float:
+    """Return the height of the taller digits: a dash lowers it little, and one that is far too tall not at all."""
+    return float(np.quantile([digit.box[3] for digit in digits], TALLER_QUANTILE))
 
 
 def _without_low(line: list[Found]) -> list[Found]:
-    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * _tallest(line)]
+    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * _height(line)]
 
 
 def _overlap(one: Found, other: Found) -> float:

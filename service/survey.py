@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from service import finder as finders
 from service.errors import NoDigit, TooManyDigits
 from service.finder import CLOSE_UP, MAX_CLOSE_UPS, Finder, Found
-from service.marks import MIN_CLEARNESS, Digit, Ink, Marks, clearness, peaks, separate
+from service.marks import (
+    CELL_PX,
+    MIN_CLEARNESS,
+    UNSURE_INK,
+    Digit,
+    Ink,
+    Marks,
+    cells,
+    clearness,
+    peaks,
+    separate,
+)
 from service.page import SIDE_PX, Gray, Page, Square
 
 EXTENTS_PX = (48, 40, 34, 28)  # of the middling digit, in a closer look: the first that takes few enough looks
@@ -23,7 +34,12 @@ SHARP_EXTENT_PX = 44  # digits that are as large already are not looked at again
 OVERLAP_PX = 16  # at each side of a square, which the next ones show too, so that a digit is whole in one of them
 STEP_PX = SIDE_PX - 2 * OVERLAP_PX
 COARSE_EXTENT_PX = 20  # digits that are so small are not read from a look, but looked at again
-PARTS = (2, 4)  # that the longer side is divided into, one after the other, while looks are not clear
+# While looks are not clear: how much closer parts are looked at, the closest first that takes so few looks.
+ROUGH_LOOKS = (((4.0, 3.0, 2.5, 1.8), 4), ((5.0, 4.5, 4.0, 3.5, 3.0, 2.5), 20))
+UNSURE_CENTER = 0.15
+FEW_DIGITS = 5
+LARGER_QUANTILE = 0.75
+TRIED_PER_DIGIT = 2  # of what may be digits, at most: a digit may be seen as two at first
 MAX_LOOKS = 64  # at a grid, 2 ms each
 CLEAR_RATIO = 0.65  # of the ink of a look that is surely marked; less is so where digits are too small for it
 
@@ -63,7 +79,7 @@ class Grid:
 
 
 def find_all(image: Gray, finder: Finder, limit: int) -> list[Found]:
-    """Return all digits of an image uint8 (height, width), in no order; at most `limit`.
+    """Return what may be digits in an image uint8 (height, width), in no order; at most twice as many as `limit`.
 
     Raises:
         NoDigit: the image shows no digit.
@@ -84,7 +100,7 @@ def _find(survey: "_Survey") -> View:
         if len(digits) == 1:
             return square, digits
         square, digits = survey.look_around(square, digits)  # there may be more of them beside the square
-    elif _extent(digits) < SHARP_EXTENT_PX:
+    elif _extent(digits) < (SHARP_EXTENT_PX if len(digits) <= FEW_DIGITS else COARSE_EXTENT_PX):
         square, digits = survey.look_around(square, digits)
     if _extent(digits) < COARSE_EXTENT_PX:  # they are smaller than they seemed
         square, digits = survey.look_around(square, digits)
@@ -92,8 +108,8 @@ def _find(survey: "_Survey") -> View:
 
 
 def _extent(digits: list[Digit]) -> float:
-    """Return the longer side of the middling digit, in look pixels."""
-    return float(np.median([digit.extent for digit in digits])) if digits else SIDE_PX
+    """Return the longer side of the larger digits, in look pixels: small print beside them counts little."""
+    return float(np.quantile([digit.extent for digit in digits], LARGER_QUANTILE)) if digits else SIDE_PX
 
 
 @dataclass(frozen=True)
@@ -108,15 +124,27 @@ class _Survey:
         """Look at the whole image; where that is not clear, as where digits are many and small, at parts of it."""
         square = self.page.whole()
         marks = self.finder.look(self.page, square)
-        digits, whole = separate(marks), np.array([0, 0, self.page.width, self.page.height], float)
-        for parts in PARTS:
+        digits = separate(marks)
+        for zooms, looks in ROUGH_LOOKS:
             if digits and clearness(marks.ink) >= CLEAR_RATIO:
                 break
-            grid = Grid.over(whole, whole.max() / (parts * STEP_PX))
-            columns, rows = Grid.size(whole, grid.start.scale)
+            span = self._marked(square, marks)
+            grid = Grid.over(span, _scale(span, [self.page.whole().scale / zoom for zoom in zooms], looks))
+            columns, rows = Grid.size(span, grid.start.scale)
             square, marks = self._look_at(grid, {(column, row) for column in range(columns) for row in range(rows)})
             digits = self._separate(marks)
         return square, digits
+
+    def _marked(self, square: Square, marks: Marks) -> Span:
+        """Return the part of the image that has ink or centers of digits, if only weak ones; all of it for none."""
+        rows, columns = np.nonzero((cells(marks.ink) > UNSURE_INK) | (marks.centers > UNSURE_CENTER))
+        whole = np.array([0, 0, self.page.width, self.page.height], float)
+        if not len(rows):
+            return whole
+        cell_px, margin = CELL_PX * square.scale, 2
+        low = np.array([columns.min() - margin, rows.min() - margin]) * cell_px + [square.left, square.top]
+        high = np.array([columns.max() + 1 + margin, rows.max() + 1 + margin]) * cell_px + [square.left, square.top]
+        return np.concatenate([np.maximum(low, whole[:2]), np.minimum(high, whole[2:])])
 
     def look_closer(self, square: Square, digit: Digit) -> View:
         """Look closer at what seems to be one digit; small ones side by side turn out to be several."""
@@ -137,7 +165,8 @@ class _Survey:
         boxes = np.array([digit.box for digit in digits]) * square.scale + np.tile([square.left, square.top], 2)
         span = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
         few = max(FEW_LOOKS, len(digits) // DIGITS_PER_LOOK)
-        grid = Grid.over(span, _scale(span, _extent(digits) * square.scale, few))
+        extent = _extent(digits) * square.scale
+        grid = Grid.over(span, _scale(span, [extent / extent_px for extent_px in EXTENTS_PX], few))
         centers = ((boxes[:, :2] + boxes[:, 2:]) / 2 - [grid.start.left, grid.start.top]) / grid.start.scale
         square, marks = self._look_at(grid, grid.places(centers))
         return square, self._separate(marks)
@@ -150,14 +179,13 @@ class _Survey:
 
     def _separate(self, marks: Marks) -> list[Digit]:
         """Return the digits, once their number is known to be bounded, and so the time and memory that this takes."""
-        if (count := len(peaks(marks.centers))) > self.limit:
+        if (count := len(peaks(marks.centers))) > TRIED_PER_DIGIT * self.limit:
             raise TooManyDigits.of(count, self.limit)
         return separate(marks)
 
 
-def _scale(span: Span, extent: float, looks: int) -> float:
-    """Return the scale that digits of an extent are looked at in, with few looks at a part of an image."""
-    scales = [extent / extent_px for extent_px in EXTENTS_PX]
+def _scale(span: Span, scales: list[float], looks: int) -> float:
+    """Return the first of some scales, the closest first, in which so many looks show a part of an image."""
     return next((scale for scale in scales if np.prod(Grid.size(span, scale)) <= looks), scales[-1])
 
 

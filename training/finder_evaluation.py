@@ -19,6 +19,7 @@ from service.finder import Finder
 from service.images import decode
 from service.marks import MIN_INK, Marks, peaks
 from service.models import Model
+from service.page import SIDE_PX
 from service.settings import Settings
 from training import scenes, uploads
 from training.data import Digits
@@ -182,7 +183,8 @@ def _mark(models: Path, source: Source, chunk: tuple[int, int, int]) -> Counts:
 def _count(scene: Scene, marks: Marks) -> Counts:
     ink, marked = scene.ink > 127, marks.ink > MIN_INK
     centers = peaks(marks.centers)
-    distances = np.linalg.norm(scene.centers[:, None] - centers, axis=2)
+    shown = scene.centers[((scene.centers >= 0) & (scene.centers < SIDE_PX)).all(axis=1)]  # a digit may be cut
+    distances = np.linalg.norm(shown[:, None] - centers, axis=2)
     found = int((distances[linear_sum_assignment(distances)] < NEAR_PX).sum())
     pixels = int(ink.sum()), int(marked.sum()), int((ink & marked).sum())
-    return Counts(1, *pixels, len(scene.centers), found, len(centers) - found)
+    return Counts(1, *pixels, len(shown), found, len(centers) - found)
