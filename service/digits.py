@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.errors import NoDigit, WrongImageSize
+from service.errors import UnclearInk, WrongImageSize
 from service.finder import Finder, Found
 from service.marks import MIN_CLEARNESS, clearness
 
@@ -43,7 +43,7 @@ def locate(image: NDArray[np.uint8], finder: Finder) -> tuple[NDArray[np.uint8],
         return placed, None
     found = finder.find(image)
     if clearness(found.ink) < MIN_CLEARNESS:
-        raise NoDigit("There is no digit in the image.")
+        raise UnclearInk("There is no digit in the image.")
     return place(found.ink), found
 
 

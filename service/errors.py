@@ -202,6 +202,10 @@ class NoDigit(ServiceError):
     code = "no_digit"
 
 
+class UnclearInk(NoDigit):
+    """What seems to be the ink of a digit is hardly sure anywhere."""
+
+
 class SeveralDigits(ServiceError):
     """The picture shows several digits of about one size: /read reads them."""
 

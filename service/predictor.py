@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import digits, images, number, pictures, versions
-from service.errors import NoDigit, ServiceError, SeveralDigits, TooManyDigits
+from service.errors import NoDigit, ServiceError, SeveralDigits, TooManyDigits, UnclearInk
 from service.finder import Finder, Found
 from service.models import Model
 from service.occlusion import importance
@@ -172,7 +172,12 @@ class Predictor:
         with self.observer.stage("prepare"):
             if preparation == "none":
                 return digits.take(image), None
-            digit, found = digits.locate(image, self.finder)
+            try:
+                digit, found = digits.locate(image, self.finder)
+            except UnclearInk:  # as that of many small digits is; the fast path leaves these to the views
+                if self.settings.max_digits > 1:
+                    self._check_alone(image)
+                raise
             if found and found.rivals:
                 self._check_alone(image)
             return digit, found

@@ -56,6 +56,8 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "uploads": 0,
         "hands": 0,
         "scenes": 0,
+        "numbers": 0,
+        "repeats": 1,
         "outliers": 0,
         "rho": 0.0,
     }
