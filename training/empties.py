@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from service import finder
-from service.errors import NoDigit
+from service.errors import NoDigit, SeveralDigits
 from service.models import Model
 from service.predictor import Predictor
 from service.settings import Settings
@@ -24,7 +24,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class Answers:
-    """How many images of a kind are answered with a digit, and how many with one that is not uncertain."""
+    """How many images of a kind are answered with a digit, or said to show several; how many with a certain digit."""
 
     kind: str
     images: int
@@ -41,14 +41,16 @@ def evaluate(model: Model, models: Path, count: int, seed: int) -> list[Answers]
 
 
 def _evaluate(predictor: Predictor, kind: str, count: int, rng: Generator) -> Answers:
-    vectors = []
+    vectors, several = [], 0
     for _ in range(count):
         try:
             vectors.append(predictor.prepare(KINDS[kind](rng)))
         except NoDigit:
             continue
+        except SeveralDigits:
+            several += 1
     certain = sum(not prediction.uncertain for prediction in predictor.predict(vectors))
-    return Answers(kind, count, len(vectors), certain)
+    return Answers(kind, count, len(vectors) + several, certain)
 
 
 def _shape(rng: Generator) -> Shape:
