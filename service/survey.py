@@ -27,7 +27,7 @@ from service.marks import (
 )
 from service.page import SIDE_PX, Gray, Page, Square
 
-EXTENTS_PX = (48, 40, 34, 28)  # of the middling digit, in a closer look: the first that takes few enough looks
+EXTENTS_PX = (48, 40, 34, 28)  # of the larger digits, in a closer look: the first that takes few enough looks
 FEW_LOOKS = 4
 DIGITS_PER_LOOK = 5  # where there are more digits, these many more looks are few
 SHARP_EXTENT_PX = 44  # digits that are as large already are not looked at again
@@ -41,6 +41,7 @@ FEW_DIGITS = 5
 LARGER_QUANTILE = 0.75
 TRIED_PER_DIGIT = 2  # of what may be digits, at most: a digit may be seen as two at first
 MAX_LOOKS = 64  # at a grid, 2 ms each
+MAX_SQUARES = 256  # of a grid between digits, looked at or not, 55 kB of memory each
 CLEAR_RATIO = 0.65  # of the ink of a look that is surely marked; less is so where digits are too small for it
 
 Place = tuple[int, int]  # column, row
@@ -166,7 +167,10 @@ class _Survey:
         span = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
         few = max(FEW_LOOKS, len(digits) // DIGITS_PER_LOOK)
         extent = _extent(digits) * square.scale
-        grid = Grid.over(span, _scale(span, [extent / extent_px for extent_px in EXTENTS_PX], few))
+        scale = _scale(span, [extent / extent_px for extent_px in EXTENTS_PX], few)
+        if np.prod(Grid.size(span, scale)) > MAX_SQUARES:  # specks far from each other
+            return square, digits
+        grid = Grid.over(span, scale)
         centers = ((boxes[:, :2] + boxes[:, 2:]) / 2 - [grid.start.left, grid.start.top]) / grid.start.scale
         square, marks = self._look_at(grid, grid.places(centers))
         return square, self._separate(marks)
@@ -193,12 +197,13 @@ def _explore(page: Page, grid: Grid, finder: Finder, wanted: set[Place]) -> dict
     """Look at squares, and at those beside them that the centers of digits are in."""
     queue, looks = deque(sorted(wanted)), dict[Place, Marks]()
     while queue:
-        if (place := queue.popleft()) in looks or not page.shows(grid.square(place)):
+        if (place := queue.popleft()) in looks:
             continue
         if len(looks) == MAX_LOOKS:
             raise TooManyDigits(f"There is more in the image than {MAX_LOOKS} looks show: send parts of it.")
         looks[place] = marks = finder.look(page, grid.square(place))
-        queue.extend(sorted(grid.places(peaks(marks.centers) + np.array(place) * STEP_PX)))
+        beside = grid.places(peaks(marks.centers) + np.array(place) * STEP_PX)
+        queue.extend(sorted(other for other in beside if page.shows(grid.square(other))))
     return looks
 
 
