@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service import digits, reading_order, survey
 from service.finder import Finder, Found
+from service.marks import MIN_INK, Ink
 from service.page import Box, Gray
 
 ANSWERS = 10
 MAX_NO_DIGIT = 0.85  # the probability that there is no digit, above which what was found is left out
 # Of the tallest digit's height: what two parts of one digit measure together at most, and what lies between them.
 MAX_WIDTH_RATIO, MAX_HEIGHT_RATIO, MAX_GAP_RATIO = 1.2, 1.2, 0.05
+MIN_SPLIT_RATIO = 0.75  # of its height: the width of a digit that may be two
 ALIKE_RATIO = 0.6  # of the tallest digit's height: digits of about one size
 CLEAR = 0.5  # the least confidence of a digit that counts as one of several
 
@@ -47,14 +49,23 @@ def find(image: Gray, finder: Finder, limit: int) -> list[list[Found]]:
 def classify(lines: list[list[Found]], predict: Predict) -> list[Line]:
     """Return the lines of digits, with their probabilities; what the model takes for no digit is left out.
 
-    Two parts side by side that the model is surer of as one digit are one: a 4 with an open top may be found as two.
+    Two parts side by side that the model is surer of as one digit are one: a 4 with an open top may be found as two. A
+    wide digit whose halves the model is surer of is two: digits that touch may be found as one.
     """
-    pairs = [_pairs(line) for line in lines]
-    ink = [digit.ink for line, joined in zip(lines, pairs, strict=True) for digit in (*line, *joined.values())]
-    rows = iter(predict(digits.scale(np.stack([digits.place(part) for part in ink]))))
+    cuts = [(pairs := _pairs(line), _halves(line, pairs)) for line in lines]
+    parts = [
+        part
+        for line, (pairs, halves) in zip(lines, cuts, strict=True)
+        for part in (*line, *pairs.values(), *chain.from_iterable(halves.values()))
+    ]
+    rows = iter(predict(digits.scale(np.stack([digits.place(part.ink) for part in parts]))))
     classified = [
-        _join([(digit, next(rows)) for digit in line], {place: (pair, next(rows)) for place, pair in joined.items()})
-        for line, joined in zip(lines, pairs, strict=True)
+        _choose(
+            [(digit, next(rows)) for digit in line],
+            {place: [(pair, next(rows))] for place, pair in pairs.items()},
+            {place: [(half, next(rows)) for half in both] for place, both in halves.items()},
+        )
+        for line, (pairs, halves) in zip(lines, cuts, strict=True)
     ]
     read = [[(digit, row) for digit, row in line if no_digit(row) < MAX_NO_DIGIT] for line in classified]
     return [Line([digit.box for digit, _ in line], np.stack([row for _, row in line])) for line in read if line]
@@ -74,19 +85,55 @@ def _fits(box: Box, tallest: float) -> bool:
     return box[2] <= MAX_WIDTH_RATIO * tallest and box[3] <= MAX_HEIGHT_RATIO * tallest
 
 
-def _join(line: list[Classified], pairs: dict[int, Classified]) -> list[Classified]:
-    """Return a line in which pairs are joined that are surer than their less sure part."""
-    joined: list[Classified] = []
+def _halves(line: list[Found], pairs: dict[int, Found]) -> dict[int, tuple[Found, Found]]:
+    """Return the halves of wide digits, by their place; not of those that may be parts of one."""
+    taken = {*pairs, *(place + 1 for place in pairs)}
+    return {
+        place: split(digit)
+        for place, digit in enumerate(line)
+        if place not in taken and digit.box[2] >= MIN_SPLIT_RATIO * digit.box[3]
+    }
+
+
+def _choose(
+    line: list[Classified], pairs: dict[int, list[Classified]], halves: dict[int, list[Classified]]
+) -> list[Classified]:
+    """Return a line in which pairs are joined, and digits halved, where the model is surer of that."""
+    chosen: list[Classified] = []
     place = 0
     while place < len(line):
-        pair = pairs.get(place)
-        if pair and pair[1].max() > min(part[1].max() for part in line[place : place + 2]):
-            joined.append(pair)
-            place += 2
+        used = 2 if place in pairs else 1
+        now, other = line[place : place + used], pairs.get(place) or halves.get(place) or []
+        if other and _sureness(other) > _sureness(now):
+            chosen += other
+            place += used
         else:
-            joined.append(line[place])
+            chosen.append(line[place])
             place += 1
-    return joined
+    return chosen
+
+
+def _sureness(parts: list[Classified]) -> float:
+    return min(float(row.max()) for _, row in parts)
+
+
+def split(digit: Found) -> tuple[Found, Found]:
+    """Return the left and right of a digit, cut where it has least ink in the middle half of its width."""
+    width = digit.ink.shape[1]
+    cut = width // 4 + int(digit.ink[:, width // 4 : 1 + 3 * width // 4].sum(axis=0).argmin())
+    is_left = np.arange(width) < cut
+    return _crop(digit, digit.ink * is_left), _crop(digit, digit.ink * ~is_left)
+
+
+def _crop(digit: Found, ink: Ink) -> Found:
+    """Return a part of a digit's ink, without margins; all of the digit where the part has none."""
+    rows, columns = (np.flatnonzero((ink > MIN_INK).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return digit
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    scale = digit.box[2] / digit.ink.shape[1]
+    box = digit.box[0] + left * scale, digit.box[1] + top * scale, (right - left) * scale, (bottom - top) * scale
+    return Found(ink[top:bottom, left:right], box)
 
 
 def join(one: Found, other: Found) -> Found:

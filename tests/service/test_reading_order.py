@@ -63,6 +63,24 @@ def test_digits_with_room_between_them_are_not_joined() -> None:
     assert classify([at(0, 0, 12), at(24, 0, 12)], [sure_of(1, 0.9), sure_of(1, 0.9)]) == [1, 1]
 
 
+def test_a_wide_digit_is_two_if_the_model_is_surer_of_its_halves() -> None:
+    answers = [sure_of(4, 0.7), sure_of(3, 0.99), sure_of(4, 0.98)]
+    assert classify([at(0, 0, 45)], answers) == [3, 4]
+    assert classify([at(0, 0, 45)], [sure_of(0, 0.999), *answers[1:]]) == [0]
+    assert classify([at(0, 0, 30)], [sure_of(4, 0.7)]) == [4]
+
+
+def test_a_digit_is_cut_where_it_has_least_ink() -> None:
+    ink = np.ones((40, 60), np.float32)
+    ink[:, 25:28] = 0
+    ink[:10, 28:] = 0
+    left, right = number.split(Found(ink, (100, 200, 30, 20)))
+    assert left.ink.shape == (40, 25)
+    assert left.box == (100, 200, 12.5, 20)
+    assert right.ink.shape == (30, 32)
+    assert right.box == (114, 205, 16, 15)
+
+
 def test_what_is_joined_has_the_ink_of_both_and_the_box_around_them() -> None:
     joined = number.join(at(10, 20, 10, 30), at(25, 30, 10, 30))
     assert joined.box == (10, 20, 25, 40)
