@@ -17,6 +17,7 @@ MAX_NO_DIGIT = 0.85  # the probability that there is no digit, above which what 
 # Of the tallest digit's height: what two parts of one digit measure together at most, and what lies between them.
 MAX_WIDTH_RATIO, MAX_HEIGHT_RATIO, MAX_GAP_RATIO = 1.2, 1.2, 0.05
 MIN_SPLIT_RATIO = 0.75  # of its height: the width of a digit that may be two
+MIN_HALVES = 0.98  # the least confidence of halves, which signs have less
 ALIKE_RATIO = 0.6  # of the tallest digit's height: digits of about one size
 CLEAR = 0.5  # the least confidence of a digit that counts as one of several
 
@@ -102,9 +103,9 @@ def _choose(
     chosen: list[Classified] = []
     place = 0
     while place < len(line):
-        used = 2 if place in pairs else 1
+        used, least = (2, 0.0) if place in pairs else (1, MIN_HALVES)
         now, other = line[place : place + used], pairs.get(place) or halves.get(place) or []
-        if other and _sureness(other) > _sureness(now):
+        if other and _sureness(other) > max(_sureness(now), least):
             chosen += other
             place += used
         else:

@@ -64,7 +64,7 @@ def test_digits_with_room_between_them_are_not_joined() -> None:
 
 
 def test_a_wide_digit_is_two_if_the_model_is_surer_of_its_halves() -> None:
-    answers = [sure_of(4, 0.7), sure_of(3, 0.99), sure_of(4, 0.98)]
+    answers = [sure_of(4, 0.7), sure_of(3, 0.995), sure_of(4, 0.99)]
     assert classify([at(0, 0, 45)], answers) == [3, 4]
     assert classify([at(0, 0, 45)], [sure_of(0, 0.999), *answers[1:]]) == [0]
     assert classify([at(0, 0, 30)], [sure_of(4, 0.7)]) == [4]
