@@ -312,6 +312,10 @@ def test_mnists_own_are_read_as_predict_reads_them(server: Server, mnist: Datase
         ((digit,),) = [line["digits"] for line in reading["lines"]]
         rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
         assert digit.pop("box") == [columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1]
+        # TensorFlow computes a batch, of which halves are a part, in another order than one picture.
+        probabilities = digit.pop("probabilities"), prediction.pop("probabilities")
+        np.testing.assert_allclose(*probabilities, rtol=1e-4)
+        assert digit.pop("confidence") == pytest.approx(prediction.pop("confidence"), rel=1e-5)
         assert {**digit, "model": reading["model"]} == prediction
         assert reading["text"] == str(prediction["digit"])
 
