@@ -75,11 +75,12 @@ def classify(lines: list[list[Found]], predict: Predict) -> list[Line]:
 def _pairs(line: list[Found]) -> dict[int, Found]:
     """Return the digits that two neighbors would be together, by the first's place, where they fit into one."""
     tallest = max(digit.box[3] for digit in line)
-    return {
+    close = {
         place: join(one, other)
         for place, (one, other) in enumerate(pairwise(line))
-        if other.box[0] - one.box[0] - one.box[2] <= MAX_GAP_RATIO * tallest and _fits(join(one, other).box, tallest)
+        if other.box[0] - one.box[0] - one.box[2] <= MAX_GAP_RATIO * tallest
     }
+    return {place: pair for place, pair in close.items() if _fits(pair.box, tallest)}
 
 
 def _fits(box: Box, tallest: float) -> bool:

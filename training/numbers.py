@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.data import Digits
+from training.glyphs import stamp
 from training.pages import (
     BLACK,
     BLUE,
@@ -102,8 +103,7 @@ def write(
             ink = trace(originals.images[place], height * rng.uniform(*sizes), width_of_pen)
             top = room + number * lead + height - ink.shape[0] + tilt * left + max(-tilt, 0) * side
             at = max(int(top + rng.normal(0, 0.03) * height), 0), int(left)
-            part = page[at[0] : at[0] + ink.shape[0], at[1] : at[1] + ink.shape[1]]
-            np.maximum(part, ink[: part.shape[0], : part.shape[1]], out=part)
+            stamp(page, ink, at[1], at[0])
             boxes.append((at[1], at[0], at[1] + ink.shape[1], at[0] + ink.shape[0]))
             left += ink.shape[1] + rng.uniform(*gap) * height
     right = int(max(box[2] for box in boxes)) + room
