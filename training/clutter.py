@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from service.page import SIDE_PX
-from training import letterforms
 from training.glyphs import Array, Placed, stamp
 from training.outliers import FONTS, LETTERS
 from training.pages import clouds
 
 CANVAS = 2 * SIDE_PX
-ALL_LETTERS = "aaabcddeeeeeffghhiiijklllmmnnnooopqrrrsssttttuuvwxyz"  # about as often as in texts
 
 
 @dataclass
@@ -109,45 +107,6 @@ def _letters(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
     _put(sheet, word * _ink_strength(rng), digits, rng)
 
 
-def _text(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
-    """Print lines of words, in which letters that look like digits are none, smaller than the digits are."""
-    size = digits[0].height * rng.uniform(0.12, 0.5) if digits else CANVAS * np.exp(rng.uniform(-3.3, -1.6))
-    words = [_words(int(rng.integers(1, 5)), rng) for _ in range(int(rng.integers(1, 4 if digits else 12)))]
-    leading, write = size * rng.uniform(1.2, 1.9), _script if rng.random() < 0.3 else _word
-    patches = [write(line, max(8, round(size)), rng)[: round(leading) + 8] for line in words]
-    patch = np.zeros((round(leading * len(patches)) + 10, max(one.shape[1] for one in patches)), np.float32)
-    for row, line in enumerate(patches):
-        stamp(patch, line, 0, round(row * leading))
-    _put(sheet, patch * _ink_strength(rng), digits, rng, reach=0.9 if digits else 0.4)
-
-
-def _words(count: int, rng: Generator) -> str:
-    return " ".join(_any_word(rng) for _ in range(count))
-
-
-def _any_word(rng: Generator) -> str:
-    """Return three to nine letters of all, so that most of them look like no digit."""
-    letters = rng.choice(list(ALL_LETTERS), int(rng.integers(3, 10)))
-    letters[rng.integers(len(letters))] = rng.choice(list(LETTERS))
-    word = "".join(letters)
-    return word.upper() if rng.random() < 0.3 else word.capitalize() if rng.random() < 0.3 else word
-
-
-def _script(text: str, size: int, rng: Generator) -> Array:
-    """Write waves and loops as joined handwriting has them, one for each letter, float32 in [0, 1]."""
-    pen, step = max(1, round(size * rng.uniform(0.04, 0.12))), size * rng.uniform(0.3, 0.55)
-    slant, points = rng.uniform(-0.1, 0.5), list[tuple[float, float]]()
-    for place, letter in enumerate(text):
-        top, bottom = (0.1, 1.0) if letter in "bdfhklt" else (0.5, 1.3) if letter in "gjpqy" else (0.5, 1.0)
-        back = rng.uniform(-0.5, 0.4)  # how far the pen turns back at the top: a loop or an arch
-        for x, y in ((0.0, 1.0), (0.4 + back, top), (0.4 - back / 2, (top + bottom) / 2), (0.7, bottom)):
-            points.append(((place + x + rng.normal(0, 0.06)) * step + (1.3 - y) * slant * size, (y + 0.1) * size))
-    path = letterforms.curve(*points, places=8 * len(points)) + pen
-    patch = np.zeros((round(size * 1.6) + 2 * pen, max(1, round(path[:, 0].max()) + 2 * pen)), np.float32)
-    cv2.polylines(patch, [np.rint(path * 16).astype(np.int32)], False, 1.0, pen, cv2.LINE_AA, 4)
-    return patch
-
-
 def _ink_strength(rng: Generator) -> float:
     return float(rng.uniform(0.6, 1) if rng.random() < 0.6 else rng.uniform(0.15, 0.6))
 
@@ -183,11 +142,11 @@ def _font(file: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, size)
 
 
-def _put(sheet: Sheet, patch: NDArray[np.floating], digits: list[Placed], rng: Generator, reach: float = 1.0) -> None:
+def _put(sheet: Sheet, patch: Array, digits: list[Placed], rng: Generator) -> None:
     """Lay a patch beside the digits: at a place, of several, where it hides least of their ink."""
     best, least = (0, 0), np.inf
     for _ in range(6):
-        left, top = (round(rng.uniform(-0.2, reach) * side) for side in sheet.shape[::-1])
+        left, top = (round(rng.uniform(-0.2, 1) * side) for side in sheet.shape[::-1])
         under = sheet.ink[
             max(top - 3, 0) : max(top + patch.shape[0] + 3, 0), max(left - 3, 0) : max(left + patch.shape[1] + 3, 0)
         ]
@@ -370,11 +329,11 @@ def _sign(sheet: Sheet, digits: list[Placed], rng: Generator) -> None:
 
 # How often there is what beside digits.
 CLUTTER: dict[Clutter, float] = {
-    _ruling: 1.4, draw_frames: 2.0, _underline: 1.5, _letters: 1.0, _text: 0.9, _signs: 1.2, _specks: 0.8,
-    draw_around: 4.5, _badge: 0.7, _shapes: 0.8, _doodle: 0.5, _mottle: 1.2,
+    _ruling: 1.4, draw_frames: 2.0, _underline: 1.5, _letters: 1.0, _signs: 1.2, _specks: 0.8, draw_around: 4.5,
+    _badge: 0.7, _shapes: 0.8, _doodle: 0.5, _mottle: 1.2,
 }  # fmt: skip
 # What fills an image without digits.
 ALONE: tuple[Clutter, ...] = (
-    _letters, _text, _text, _text, _text, _large(_letter), _large(_letter), _large(_sign), _large(_doodle),
-    _large(_shapes), _leaves, _leaves, _checks, _mottle, _mottle, _ruling, draw_around, draw_frames,
+    _letters, _large(_letter), _large(_letter), _large(_sign), _large(_doodle), _large(_shapes), _leaves, _leaves,
+    _checks, _mottle, _mottle, _ruling, draw_around, draw_frames,
 )  # fmt: skip

@@ -55,13 +55,13 @@ def _line(*points: ArrayLike) -> Stroke:
     return np.array(points, np.float64)
 
 
-def curve(*points: ArrayLike, places: int = POINTS) -> Stroke:
-    """Return the curve through points, a Catmull-Rom spline, at so many places."""
+def _curve(*points: ArrayLike) -> Stroke:
+    """Return the curve through points, a Catmull-Rom spline."""
     ends = np.array([points[0], *points, points[-1]], np.float64)
     ends[0], ends[-1] = 2 * ends[1] - ends[2], 2 * ends[-2] - ends[-3]
-    along = np.linspace(0, len(points) - 1, places, endpoint=True)
-    start = np.minimum(along.astype(int), len(points) - 2)
-    t = (along - start)[:, None]
+    places = np.linspace(0, len(points) - 1, POINTS, endpoint=True)
+    start = np.minimum(places.astype(int), len(points) - 2)
+    t = (places - start)[:, None]
     a, b, c, d = (ends[start + shift] for shift in range(4))
     return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
 
@@ -102,7 +102,7 @@ def _box_zero(rng: Generator) -> list[Stroke]:
 
 def _one(rng: Generator) -> list[Stroke]:
     lean = rng.uniform(0, 0.12)
-    return [curve((lean, 0), (lean / 2 + rng.normal(0, 0.01), 0.5), (0, 1))]
+    return [_curve((lean, 0), (lean / 2 + rng.normal(0, 0.01), 0.5), (0, 1))]
 
 
 def _upstroke_one(rng: Generator, foot: bool = False) -> list[Stroke]:
@@ -112,7 +112,7 @@ def _upstroke_one(rng: Generator, foot: bool = False) -> list[Stroke]:
         length, angle = rng.uniform(0.5, 0.9), np.radians(rng.uniform(52, 68))
     start = np.array([-np.cos(angle), np.sin(angle)]) * length
     sag = np.array([1, 1]) * rng.uniform(-0.02, 0.06) * length / 0.6
-    upstroke = curve(start, start / 2 + sag, (0, 0))
+    upstroke = _curve(start, start / 2 + sag, (0, 0))
     stem = _line((0, 0), (rng.uniform(-0.06, 0.06), 1))
     strokes = [_joined(upstroke, stem)] if rng.random() < 0.8 else [upstroke, stem + rng.normal(0, 0.015, 2)]
     return [*strokes, *(_foot(rng) if foot else [])]
@@ -130,8 +130,8 @@ def _footed_one(rng: Generator) -> list[Stroke]:
 def _looped_one(rng: Generator) -> list[Stroke]:
     """Write a 1 whose upstroke turns into its stem in a narrow loop."""
     reach, low, loop = rng.uniform(0.12, 0.3), rng.uniform(0.4, 0.75), rng.uniform(0.03, 0.1)
-    upstroke = curve((-reach, low), (-reach * 0.4, low * 0.62), (loop, 0.08), (loop * 0.4, 0), (-loop * 0.7, 0.14))
-    return [_joined(upstroke, curve((-loop * 0.7, 0.14), (-loop * 0.2, 0.5), (rng.uniform(-0.1, 0.1), 1)))]
+    upstroke = _curve((-reach, low), (-reach * 0.4, low * 0.62), (loop, 0.08), (loop * 0.4, 0), (-loop * 0.7, 0.14))
+    return [_joined(upstroke, _curve((-loop * 0.7, 0.14), (-loop * 0.2, 0.5), (rng.uniform(-0.1, 0.1), 1)))]
 
 
 def _block_one(rng: Generator) -> list[Stroke]:
@@ -147,7 +147,7 @@ def _flagged_one(rng: Generator) -> list[Stroke]:
 def _two(rng: Generator) -> list[Stroke]:
     width, shoulder = rng.uniform(0.5, 0.75), rng.uniform(0.22, 0.32)
     back = rng.uniform(-0.03, 0.08)
-    neck = curve((0.02, rng.uniform(0.15, 0.34)), (0.12, 0.06), (width * 0.5, 0), (width * 0.88, 0.1),
+    neck = _curve((0.02, rng.uniform(0.15, 0.34)), (0.12, 0.06), (width * 0.5, 0), (width * 0.88, 0.1),
                   (width * 0.92, shoulder), (width * 0.65, 0.58), (back, 1))  # fmt: skip
     foot = _line((back, 1), (width * rng.uniform(0.95, 1.35), 1 + rng.uniform(-0.05, 0.02)))
     return [_joined(neck, foot)]
@@ -156,7 +156,7 @@ def _two(rng: Generator) -> list[Stroke]:
 def _looped_two(rng: Generator) -> list[Stroke]:
     width, loop = rng.uniform(0.5, 0.75), rng.uniform(0.05, 0.14)
     return [
-        curve((0.03, 0.2), (0.2, 0.01), (width * 0.6, 0.0), (width * 0.9, 0.2), (width * 0.7, 0.52), (0.22, 0.92),
+        _curve((0.03, 0.2), (0.2, 0.01), (width * 0.6, 0.0), (width * 0.9, 0.2), (width * 0.7, 0.52), (0.22, 0.92),
                (0.06, 1 - loop / 3), (0.02, 1 - loop), (0.12, 1 - 1.5 * loop), (width * 0.45, 0.97),
                (width * 0.8, 1.0), (width * 1.15, rng.uniform(0.84, 0.97)))
     ]  # fmt: skip
@@ -170,9 +170,9 @@ def _angular_two(rng: Generator) -> list[Stroke]:
 
 def _three(rng: Generator) -> list[Stroke]:
     width, waist, inner = rng.uniform(0.45, 0.65), rng.uniform(0.42, 0.5), rng.uniform(0.15, 0.5)
-    upper = curve((0.02, rng.uniform(0.08, 0.2)), (width * 0.4, 0), (width * 0.85, 0.1), (width * 0.82, 0.3),
+    upper = _curve((0.02, rng.uniform(0.08, 0.2)), (width * 0.4, 0), (width * 0.85, 0.1), (width * 0.82, 0.3),
                    (width * inner, waist))  # fmt: skip
-    lower = curve((width * inner, waist), (width * 0.85, waist + 0.1), (width, 0.73), (width * 0.75, 0.95),
+    lower = _curve((width * inner, waist), (width * 0.85, waist + 0.1), (width, 0.73), (width * 0.75, 0.95),
                    (width * 0.35, 1), (-0.02, rng.uniform(0.84, 0.95)))  # fmt: skip
     return [_joined(upper, lower)]
 
@@ -180,7 +180,7 @@ def _three(rng: Generator) -> list[Stroke]:
 def _flat_three(rng: Generator) -> list[Stroke]:
     """Write a 3 with a flat top and a slanted line to its belly."""
     width, waist = rng.uniform(0.45, 0.65), rng.uniform(0.36, 0.46)
-    belly = curve((width * 0.35, waist), (width * 0.85, waist + 0.08), (width, 0.7), (width * 0.75, 0.94),
+    belly = _curve((width * 0.35, waist), (width * 0.85, waist + 0.08), (width, 0.7), (width * 0.75, 0.94),
                    (width * 0.35, 1), (0, rng.uniform(0.85, 0.95)))  # fmt: skip
     return [_joined(_line((0, rng.uniform(0, 0.04)), (width * 0.9, 0), (width * 0.35, waist)), belly)]
 
@@ -188,9 +188,9 @@ def _flat_three(rng: Generator) -> list[Stroke]:
 def _curled_three(rng: Generator) -> list[Stroke]:
     """Write a 3 whose ends curl in."""
     width, waist = rng.uniform(0.45, 0.65), rng.uniform(0.4, 0.5)
-    upper = curve((width * rng.uniform(0.1, 0.3), rng.uniform(0.16, 0.28)), (width * 0.05, 0.1), (width * 0.45, 0),
+    upper = _curve((width * rng.uniform(0.1, 0.3), rng.uniform(0.16, 0.28)), (width * 0.05, 0.1), (width * 0.45, 0),
                    (width * 0.88, 0.12), (width * 0.8, 0.32), (width * rng.uniform(0.25, 0.5), waist))  # fmt: skip
-    lower = curve(upper[-1], (width * 0.88, waist + 0.12), (width, 0.74), (width * 0.7, 0.97), (width * 0.25, 0.98),
+    lower = _curve(upper[-1], (width * 0.88, waist + 0.12), (width, 0.74), (width * 0.7, 0.97), (width * 0.25, 0.98),
                    (0, 0.86), (width * rng.uniform(0.05, 0.25), rng.uniform(0.72, 0.8)))  # fmt: skip
     return [_joined(upper, lower)]
 
@@ -213,7 +213,7 @@ def _open_four(rng: Generator) -> list[Stroke]:
     top = rng.uniform(0, 0.3)
     corner = _line((left, 0), (0, bar), (width, bar + rng.uniform(-0.06, 0.03)))
     if rng.random() < 0.4:
-        corner = curve((left, 0), (0.02, bar * 0.7), (0.06, bar * 0.98), (width * 0.5, bar), (width, bar - 0.04))
+        corner = _curve((left, 0), (0.02, bar * 0.7), (0.06, bar * 0.98), (width * 0.5, bar), (width, bar - 0.04))
     return [corner, _line((width * stem + rng.uniform(0, 0.06), top), (width * stem, 1))]
 
 
@@ -221,16 +221,16 @@ def _looped_four(rng: Generator) -> list[Stroke]:
     """Write a 4 whose bowl runs up into a loop, and down as its stem."""
     width, bowl, loop = rng.uniform(0.4, 0.65), rng.uniform(0.45, 0.62), rng.uniform(0.04, 0.14)
     stem = width * rng.uniform(0.7, 0.95)
-    left = curve((rng.uniform(0, 0.12), rng.uniform(0, 0.1)), (0, bowl * 0.6), (width * 0.12, bowl * 0.95),
+    left = _curve((rng.uniform(0, 0.12), rng.uniform(0, 0.1)), (0, bowl * 0.6), (width * 0.12, bowl * 0.95),
                   (width * 0.5, bowl * rng.uniform(0.9, 1.0)), (width, bowl * 0.5), (width + loop / 2, bowl * 0.15),
                   (width * 0.85, rng.uniform(0, 0.1)), (stem - loop, bowl * 0.4))  # fmt: skip
-    return [_joined(left, curve((stem - loop, bowl * 0.4), (stem - loop / 2, 0.7), (stem - rng.uniform(0, 0.12), 1)))]
+    return [_joined(left, _curve((stem - loop, bowl * 0.4), (stem - loop / 2, 0.7), (stem - rng.uniform(0, 0.12), 1)))]
 
 
 def _bowl_four(rng: Generator) -> list[Stroke]:
     """Write a 4 as a u with a stem at its right."""
     width, bowl = rng.uniform(0.4, 0.6), rng.uniform(0.42, 0.6)
-    left = curve((rng.uniform(0, 0.08), rng.uniform(0, 0.12)), (0, bowl * 0.6), (width * 0.2, bowl),
+    left = _curve((rng.uniform(0, 0.08), rng.uniform(0, 0.12)), (0, bowl * 0.6), (width * 0.2, bowl),
                   (width * 0.6, bowl), (width, bowl * 0.75))  # fmt: skip
     return [left, _line((width + rng.uniform(0, 0.06), rng.uniform(0, 0.15)), (width - rng.uniform(0, 0.1), 1))]
 
@@ -252,7 +252,7 @@ def _one_stroke_four(rng: Generator) -> list[Stroke]:
 def _five(rng: Generator) -> list[Stroke]:
     width, neck, loop = rng.uniform(0.45, 0.65), rng.uniform(0.36, 0.48), rng.uniform(0.0, 0.05)
     start = (rng.uniform(0.04, 0.14), rng.uniform(0, 0.05))
-    belly = curve((0.04, neck), (width * 0.5, neck - 0.05 + loop), (width * 0.92, neck + 0.12), (width * 0.95, 0.74),
+    belly = _curve((0.04, neck), (width * 0.5, neck - 0.05 + loop), (width * 0.92, neck + 0.12), (width * 0.95, 0.74),
                    (width * 0.65, 0.96), (width * 0.3, 1), (-0.04, rng.uniform(0.86, 0.96)))  # fmt: skip
     hat = _line(
         (start[0] + rng.uniform(-0.03, 0.06), start[1]), (width * rng.uniform(0.85, 1.25), rng.uniform(-0.08, 0.04))
@@ -270,10 +270,10 @@ def _long_hatted_five(rng: Generator) -> list[Stroke]:
     """Write a 5 under a long hat, its belly round and nearly closed."""
     width, neck, hat = rng.uniform(0.4, 0.55), rng.uniform(0.42, 0.55), rng.uniform(-0.06, 0.06)
     stem, close = rng.uniform(0.05, 0.16), rng.uniform(0, 0.9)
-    belly = curve((stem * 0.6, neck), (width * 0.55, neck - 0.03), (width * 0.97, neck + 0.16), (width * 0.9, 0.84),
+    belly = _curve((stem * 0.6, neck), (width * 0.55, neck - 0.03), (width * 0.97, neck + 0.16), (width * 0.9, 0.84),
                    (width * 0.5, 1), (0.0, 0.95 - 0.1 * close), (-0.06, 0.9 - 0.2 * close))  # fmt: skip
     body = _joined(_line((stem, 0.02), (stem * 0.6, neck)), belly)
-    wave = curve((stem - rng.uniform(0, 0.15), 0.02 + hat), (width * 0.5, rng.uniform(-0.05, 0.06)),
+    wave = _curve((stem - rng.uniform(0, 0.15), 0.02 + hat), (width * 0.5, rng.uniform(-0.05, 0.06)),
                   (width * rng.uniform(1.0, 1.5), -hat))  # fmt: skip
     return [body, wave]
 
@@ -281,13 +281,13 @@ def _long_hatted_five(rng: Generator) -> list[Stroke]:
 def _curved_five(rng: Generator) -> list[Stroke]:
     """Write a 5 in one curve, as an S with a flat top."""
     width = rng.uniform(0.45, 0.65)
-    return [curve((width, rng.uniform(0, 0.04)), (width * 0.4, 0.02), (0.08, 0.12), (0.06, 0.36), (width * 0.55, 0.46),
+    return [_curve((width, rng.uniform(0, 0.04)), (width * 0.4, 0.02), (0.08, 0.12), (0.06, 0.36), (width * 0.55, 0.46),
                    (width * 0.95, 0.66), (width * 0.72, 0.94), (0, rng.uniform(0.9, 1)))]  # fmt: skip
 
 
 def _six(rng: Generator) -> list[Stroke]:
     width, top, loop = rng.uniform(0.45, 0.65), rng.uniform(0.3, 0.9), rng.uniform(0.42, 0.58)
-    return [curve((width * top, 0), (width * 0.22, 0.27), (0, 0.66), (width * 0.2, 0.95), (width * 0.6, 1),
+    return [_curve((width * top, 0), (width * 0.22, 0.27), (0, 0.66), (width * 0.2, 0.95), (width * 0.6, 1),
                    (width * 0.98, 0.8), (width * 0.8, loop + 0.04), (width * 0.45, loop),
                    (width * rng.uniform(0.02, 0.15), loop + 0.18))]  # fmt: skip
 
@@ -295,7 +295,7 @@ def _six(rng: Generator) -> list[Stroke]:
 def _curled_six(rng: Generator) -> list[Stroke]:
     """Write a 6 whose top curls down again, to a loop at times."""
     width, curl, loop = rng.uniform(0.4, 0.6), rng.uniform(0.1, 0.32), rng.uniform(0.5, 0.6)
-    return [curve((width * rng.uniform(0.75, 1.0), curl), (width * 0.98, curl * 0.4), (width * 0.7, 0),
+    return [_curve((width * rng.uniform(0.75, 1.0), curl), (width * 0.98, curl * 0.4), (width * 0.7, 0),
                    (width * 0.3, 0.18), (0.02, 0.6), (width * 0.14, 0.93), (width * 0.5, 1), (width * 0.92, 0.82),
                    (width * 0.75, loop + 0.04), (width * 0.42, loop + 0.02),
                    (width * rng.uniform(0.1, 0.25), loop + 0.2))]  # fmt: skip
@@ -303,7 +303,7 @@ def _curled_six(rng: Generator) -> list[Stroke]:
 
 def _straight_six(rng: Generator) -> list[Stroke]:
     width, top, loop = rng.uniform(0.4, 0.6), rng.uniform(0.0, 0.9), rng.uniform(0.5, 0.62)
-    bowl = curve((0, 0.7), (width * 0.12, 0.94), (width * 0.5, 1), (width * 0.95, 0.82), (width * 0.75, loop + 0.02),
+    bowl = _curve((0, 0.7), (width * 0.12, 0.94), (width * 0.5, 1), (width * 0.95, 0.82), (width * 0.75, loop + 0.02),
                   (width * 0.35, loop + 0.02), (0.02, loop + 0.16))  # fmt: skip
     return [_joined(_line((width * top, 0), (0, 0.7)), bowl)]
 
@@ -318,9 +318,9 @@ def _seven(rng: Generator, crossed: bool = False, serif: bool = False) -> list[S
     """Write a 7, whose bar is level: not as steep as the upstroke of a 1."""
     width, foot = rng.uniform(0.45, 0.75), rng.uniform(0.05, 0.5)
     rise = rng.uniform(-0.08, 0.05)
-    bar = curve((0, rise + 0.02), (width * 0.5, rise / 2 + rng.uniform(-0.03, 0.03)), (width, 0))
+    bar = _curve((0, rise + 0.02), (width * 0.5, rise / 2 + rng.uniform(-0.03, 0.03)), (width, 0))
     bow = rng.uniform(-0.02, 0.1)
-    stem = curve((width, 0), (width * (0.5 + foot / 2) - bow, 0.45), (width * foot, 1))
+    stem = _curve((width, 0), (width * (0.5 + foot / 2) - bow, 0.45), (width * foot, 1))
     strokes = [_joined(bar, stem)]
     if serif:
         tick = (rng.uniform(-0.04, 0.03), rise + rng.uniform(0.1, 0.25))
@@ -332,26 +332,13 @@ def _wavy_seven(rng: Generator) -> list[Stroke]:
     """Write a 7 with a wave for a bar, and mostly a low cross."""
     width, foot, dip = rng.uniform(0.45, 0.7), rng.uniform(0.05, 0.45), rng.uniform(0.06, 0.2)
     start = rng.uniform(0.1, 0.3)
-    bar = curve((0, start), (width * 0.15, 0.03), (width * 0.3, 0.05), (width * 0.55, dip), (width, 0))
-    stem = curve((width, 0), (width * (0.55 + foot / 2), 0.45), (width * foot, 1))
+    bar = _curve((0, start), (width * 0.15, 0.03), (width * 0.3, 0.05), (width * 0.55, dip), (width, 0))
+    stem = _curve((width, 0), (width * (0.55 + foot / 2), 0.45), (width * foot, 1))
     if rng.random() < 0.25:
         return [_joined(bar, stem)]
     place, half, tilt = rng.uniform(0.45, 0.75), rng.uniform(0.12, 0.28), rng.uniform(-0.06, 0.04)
     middle = width * (1 - place * (1 - foot)) + rng.uniform(-0.06, 0.02)
     return [_joined(bar, stem), _line((middle - half, place - tilt), (middle + half, place + tilt))]
-
-
-def _hooked_seven(rng: Generator) -> list[Stroke]:
-    """Write a 7 whose cross begins below, in a hook, and is low."""
-    width, foot, hook = rng.uniform(0.45, 0.65), rng.uniform(0.5, 1.05), rng.uniform(0.1, 0.25)
-    start = rng.uniform(0.08, 0.3)
-    bar = curve((0, start), (width * 0.12, 0.05), (width * 0.4, 0.0), (width * 0.75, 0.03), (width, 0.05))
-    stem = curve((width, 0.05), (width * (0.5 + foot / 2), 0.5), (width * foot, 1))
-    place, reach = rng.uniform(0.5, 0.72), rng.uniform(0.2, 0.4)
-    right = width * (1 + (foot - 1) * place)
-    cross = curve((right - reach, place + hook), (right - reach * 1.1, place + hook * 0.3),
-                  (right - reach * 0.5, place), (right + rng.uniform(-0.03, 0.12), place - 0.02))  # fmt: skip
-    return [_joined(bar, stem), cross]
 
 
 def _cross(width: float, foot: float, rng: Generator) -> Stroke:
@@ -370,7 +357,7 @@ def _eight(rng: Generator) -> list[Stroke]:
     """Write an 8 in one stroke that crosses itself."""
     width, waist, top = rng.uniform(0.45, 0.65), rng.uniform(0.4, 0.5), rng.uniform(0.35, 0.48)
     end = rng.uniform(0.5, 1.0)
-    return [curve((width * (0.5 + top * 0.8), 0.12), (width * 0.5, 0), (width * (0.5 - top), 0.2),
+    return [_curve((width * (0.5 + top * 0.8), 0.12), (width * 0.5, 0), (width * (0.5 - top), 0.2),
                    (width * 0.5, waist), (width, 0.72), (width * 0.5, 1), (0, 0.75), (width * 0.5, waist),
                    (width * (0.5 + top), 0.2), (width * (0.5 + 0.3 * end), 0.04 * end))]  # fmt: skip
 
@@ -378,7 +365,7 @@ def _eight(rng: Generator) -> list[Stroke]:
 def _open_eight(rng: Generator) -> list[Stroke]:
     """Write an 8 as an S that runs back up, open at its top."""
     width, waist = rng.uniform(0.45, 0.65), rng.uniform(0.42, 0.52)
-    return [curve((width * 0.95, rng.uniform(0.05, 0.15)), (width * 0.5, 0), (width * 0.08, 0.18),
+    return [_curve((width * 0.95, rng.uniform(0.05, 0.15)), (width * 0.5, 0), (width * 0.08, 0.18),
                    (width * 0.5, waist), (width * 0.95, 0.75), (width * 0.5, 1), (width * 0.05, 0.78),
                    (width * 0.5, waist),
                    (width * rng.uniform(0.9, 1.1), rng.uniform(0.02, 0.12)))]  # fmt: skip
@@ -402,7 +389,7 @@ def _angular_eight(rng: Generator) -> list[Stroke]:
 def _nine(rng: Generator) -> list[Stroke]:
     """Write a 9 with a straight stem."""
     width, loop, foot = rng.uniform(0.38, 0.6), rng.uniform(0.42, 0.6), rng.uniform(0.4, 1.05)
-    bowl = curve((width, rng.uniform(0.08, 0.18)), (width * 0.55, 0), (width * 0.08, 0.14), (0, loop * 0.6),
+    bowl = _curve((width, rng.uniform(0.08, 0.18)), (width * 0.55, 0), (width * 0.08, 0.14), (0, loop * 0.6),
                   (width * 0.4, loop), (width * 0.85, loop * 0.75), (width, 0.1))  # fmt: skip
     return [_joined(bowl, _line((width, 0.1), (width * foot, 1)))]
 
@@ -410,7 +397,7 @@ def _nine(rng: Generator) -> list[Stroke]:
 def _curled_nine(rng: Generator) -> list[Stroke]:
     """Write a 9 whose tail turns to the left."""
     width, loop = rng.uniform(0.4, 0.6), rng.uniform(0.42, 0.56)
-    return [curve((width * 0.95, 0.2), (width * 0.6, 0), (width * 0.1, 0.1), (0.01, loop * 0.65), (width * 0.4, loop),
+    return [_curve((width * 0.95, 0.2), (width * 0.6, 0), (width * 0.1, 0.1), (0.01, loop * 0.65), (width * 0.4, loop),
                    (width * 0.85, loop * 0.7), (width, 0.2), (width, 0.65), (width * 0.75, 0.95), (width * 0.35, 1),
                    (rng.uniform(-0.05, 0.1), rng.uniform(0.82, 0.96)))]  # fmt: skip
 
@@ -433,7 +420,7 @@ FORMS: dict[int, list[tuple[Form, float]]] = {
     6: [(_six, 5), (_curled_six, 1.5), (_straight_six, 2), (_angular_six, 0.6)],
     7: [(_seven, 3), (partial(_seven, crossed=True), 3), (partial(_seven, serif=True), 1),
         (partial(_seven, crossed=True, serif=True), 0.8), (_wavy_seven, 1.5),
-        (_hooked_seven, 0.7), (_angular_seven, 0.6)],
+        (_angular_seven, 0.6)],
     8: [(_eight, 4), (_open_eight, 1.2), (_stacked_eight, 3), (_angular_eight, 0.7)],
     9: [(_nine, 4), (_curled_nine, 3), (_angular_nine, 0.6)],
 }  # fmt: skip

@@ -116,7 +116,7 @@ RECIPES = {
     "convnet": Recipe(
         build_convnet,
         optimizer="adamw",
-        epochs=20,
+        epochs=18,
         batch_size=128,
         learning_rate=0.003,
         augmented=True,
@@ -125,7 +125,7 @@ RECIPES = {
         uploads=100,
         hands=40_000,
         scenes=15_000,
-        numbers=2_000,
+        numbers=1_500,
         outliers=3,
         rho=0.1,
     ),

@@ -50,10 +50,10 @@ def _draw(source: Source, rng: Generator) -> Scene:
     kind = rng.random()
     if kind < 0.1:
         digits: list[Placed] = []
-    elif kind < 0.58:
+    elif kind < 0.66:
         digits = _single(source, rng)
     else:
-        digits = _several(source, rng)
+        digits = _rows(source, rng)
     return _compose(digits, rng)
 
 
@@ -74,7 +74,7 @@ def _is_visible(scene: Scene) -> bool:
 
 def draw_number(source: Source, rng: Generator) -> Scene:
     """Draw a scene of several digits."""
-    return _compose(_several(source, rng), rng)
+    return _compose(_rows(source, rng), rng)
 
 
 def draw_empty(rng: Generator) -> Scene:
@@ -110,33 +110,9 @@ def _pen(glyph: Glyph, height: float, rng: Generator) -> float:
     return height * float(np.exp(rng.uniform(*np.log(ratio))))
 
 
-def _several(source: Source, rng: Generator) -> list[Placed]:
-    return (_crowd if rng.random() < 0.25 else _rows)(source, rng)
-
-
-def _crowd(source: Source, rng: Generator) -> list[Placed]:
-    """Write two to four large digits that touch or overlap: the larger they are, the harder to tell."""
-    count = 2 if rng.random() < 0.65 else int(rng.integers(3, 5))
-    glyphs = [source.glyph(rng) for _ in range(count)]
-    gaps = rng.uniform(-0.15, 0.04, count)
-    width = sum(glyph.width for glyph in glyphs) + gaps[1:].sum()
-    height = CANVAS * (rng.uniform(0.45, 0.8) if rng.random() < 0.6 else rng.uniform(0.15, 0.5)) / max(1.0, width)
-    pen_ratio = _pen(glyphs[0], height, rng) / height
-    left = (CANVAS - width * height) * (0.5 + rng.uniform(-0.5, 0.5) * rng.uniform(0, 1))
-    top = (CANVAS - height) * (0.5 + rng.uniform(-0.4, 0.4) * rng.uniform(0, 1))
-    digits: list[Placed] = []
-    for glyph, gap in zip(glyphs, gaps, strict=True):
-        tall = height * rng.uniform(0.8, 1.08)
-        left += gap * height if digits else 0
-        at = top + (height - tall) * rng.uniform(0, 1) + rng.normal(0, 0.04) * height
-        digits.append(Placed(glyph, left, at, tall, max(pen_ratio * tall, 1.0)))
-        left += glyph.width * tall
-    return digits
-
-
 def _rows(source: Source, rng: Generator) -> list[Placed]:
     """Write digits in one or several rows, that may slope; some touch."""
-    lines = 1 if rng.random() < 0.55 else int(rng.integers(2, 11 if rng.random() < 0.3 else 7))
+    lines = 1 if rng.random() < 0.55 else int(rng.integers(2, 8))
     count = int(rng.integers(2, 13 if rng.random() < 0.3 else 7)) if lines == 1 else int(rng.integers(1, 10))
     height = min(CANVAS * rng.uniform(0.45, 0.95) / (lines * 1.25), CANVAS * rng.uniform(0.8, 1.3) / (count * 0.75))
     height = max(height, 24.0)
@@ -287,18 +263,9 @@ def _light(image: Array, rng: Generator) -> Array:
         image = image * phone(shape, rng, rng.uniform(0.35, 0.8), rng.uniform(0.002, 0.03) * shape[1] + 0.2)
     elif kind < 0.8:
         image = image * _stripes(shape, rng)
-    if rng.random() < 0.15:
-        image = image * _vignette(shape, rng)
     if rng.random() < 0.4:
         image = image * (1 + rng.uniform(0.01, 0.12) * clouds(shape, rng, shape[1] * np.exp(rng.uniform(-4, -0.5)) + 1))
     return image
-
-
-def _vignette(shape: tuple[int, ...], rng: Generator) -> Array:
-    """Let the light fall off from somewhere near the middle, as lenses and lamps do."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    radius = np.hypot(x / shape[1] - rng.normal(0.5, 0.08), y / shape[0] - rng.normal(0.5, 0.08))
-    return np.clip(1 - rng.uniform(0.3, 1.3) * radius ** rng.uniform(1.5, 3), 0.15, 1).astype(np.float32)
 
 
 def _stripes(shape: tuple[int, ...], rng: Generator) -> Array:
