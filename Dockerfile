@@ -6,7 +6,7 @@ ARG BASE=python:3.13-slim
 ARG VERSION=1.0.0
 
 FROM $BASE AS common
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MNIST_MODELS=/models
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MNIST_MODELS=/models MNIST_SHIPPED_FIRST=true
 WORKDIR /app
 # useradd would write today's date to /etc/shadow; the epoch is no date to it.
 RUN SOURCE_DATE_EPOCH=0 useradd --uid 10001 --no-log-init --no-create-home --shell /usr/sbin/nologin mnist \
@@ -32,11 +32,11 @@ COPY deploy/requirements-serving.txt .
 RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
         --require-hashes -r requirements-serving.txt \
     && ln -s /packages/lib/python*/site-packages packages
-# What no path of the service loads: LiteRT's other interfaces; Pillow's AVIF, color profiles and fonts; tests; types.
+# What no path of the service loads: LiteRT's other interfaces; Pillow's color profiles and fonts; tests; types.
 RUN rm -rf packages/ai_edge_litert/aot packages/ai_edge_litert/tools packages/ai_edge_litert/vendors \
         packages/ai_edge_litert/libLiteRt.so packages/ai_edge_litert/libLiteRtWebGpuAccelerator.so \
-        packages/PIL/_avif.* packages/PIL/_imagingcms.* packages/PIL/_imagingft.* \
-        packages/pillow.libs/libavif-* packages/pillow.libs/libbrotli* packages/pillow.libs/libfreetype-* \
+        packages/PIL/_imagingcms.* packages/PIL/_imagingft.* \
+        packages/pillow.libs/libbrotli* packages/pillow.libs/libfreetype-* \
         packages/pillow.libs/libharfbuzz-* packages/pillow.libs/liblcms2-* \
     && find packages/ \( -name tests -o -name '*.pyi' \) -prune -exec rm -r {} +
 # It lists what the image's Python will find, but doesn't itself import from there (-E).
@@ -64,7 +64,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
 CMD ["python", "-m", "service"]
 LABEL org.opencontainers.image.title=mnist-service \
     org.opencontainers.image.description="Reads handwritten digits: a model trained on MNIST, served over HTTP" \
-    org.opencontainers.image.licenses=MIT
+    org.opencontainers.image.licenses="MIT AND CC-BY-SA-3.0"
 
 FROM tools AS training-packages
 COPY deploy/requirements-training.txt .

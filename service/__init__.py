@@ -23,6 +23,6 @@ def create_app() -> "Flask":
     try:
         return app.create_app(settings.read_settings(os.environ))
     except errors.ServiceError as error:
-        from gunicorn.errors import AppImportError
+        from gunicorn.errors import AppImportError  # which it prints so: read in gunicorn 27.0.1
 
         raise AppImportError(str(error)) from error

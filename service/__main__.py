@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar, get_args
 import click
 import msgspec
 
-from service import __version__, cors, finder, keys, models, rows
+from service import __version__, cors, finder, keys, models, models_folder, proxies, rows
 from service.administration import administer, refusals
 from service.errors import ServiceError
-from service.settings import Settings, read_settings, variable
+from service.settings import Settings, bind_address, read_settings, variable
 
 if TYPE_CHECKING:
     from service.evaluate import Labels, Reading
     from service.predictor import Preparation
 
 Answer = TypeVar("Answer")
+
+# Of the files that are left out, so many are named.
+NAMED_FILES = 5
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,13 +55,15 @@ def main(context: click.Context, /, **options: str | None) -> None:
 def serve() -> None:
     """Become gunicorn's main process, once settings and model are known to be good.
 
+    In a folder of models without any version it waits for one.
+
     Raises:
-        click.ClickException: a setting is wrong, or there is no model that can be served.
+        click.ClickException: a setting is wrong, or all versions are damaged.
 
     """
-    from gunicorn.app.wsgiapp import run
+    from gunicorn.app.wsgiapp import run  # what its command runs: read in gunicorn 27.0.1
 
-    _read_settings()
+    _read_settings(needs_version=False)
     sys.argv[1:] = ["--config", "python:service.gunicorn_conf", "service:create_app()"]
     run(prog="gunicorn")
 
@@ -92,6 +97,7 @@ def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | 
     from service import files
 
     settings, pictures = _read_settings(), files.find(paths)
+    _tell_left_out(files.find_others(paths))
     _write(form, rows.PREDICTIONS, pictures, files.predict(pictures, settings, preparation), files.CHUNK)
 
 
@@ -108,9 +114,17 @@ def read(paths: Sequence[str], form: rows.Form | None, folder: str | None) -> No
     from service import files, targets
 
     settings, pictures = _read_settings(), files.find(paths)
+    _tell_left_out(files.find_others(paths))
     with refusals():
         drawings = targets.plan(pictures, folder) if folder is not None else None
     _write(form, rows.READINGS, pictures, files.read(pictures, settings, drawings), files.READ_CHUNK)
+
+
+def _tell_left_out(others: Sequence[str]) -> None:
+    """Say on standard error which files in folders are left out: those that by their suffix are no pictures."""
+    if others:
+        names = ", ".join(map(rows.title, others[:NAMED_FILES])) + (", ..." if others[NAMED_FILES:] else "")
+        click.echo(f"Left out as no pictures, by their suffix: {names} ({len(others)} in all).", err=True)
 
 
 def _write(
@@ -177,8 +191,11 @@ def _progress(outcomes: Iterable[Answer], count: int, chunk: int) -> Iterable[An
             yield from bar
 
 
-def _read_settings() -> Settings:
-    """Read the settings, and see that there is a model that can be served with them, and an intact finder.
+def _read_settings(needs_version: bool = True) -> Settings:
+    """Read the settings, and check that there is a model that can be served with them, and an intact finder.
+
+    Args:
+        needs_version: that there is no version at all is wrong.
 
     Raises:
         click.ClickException: a setting is wrong, or there is no such model or finder.
@@ -186,10 +203,14 @@ def _read_settings() -> Settings:
     """
     with refusals():
         settings = read_settings(os.environ)
+        bind_address(settings)
         keys.read(settings)
         cors.read(settings)
-        models.check_default(settings)
+        proxies.read(settings)
+        models_folder.check(settings)
         finder.verify(settings.models)
+        if needs_version or models.candidates(settings):
+            models.check_default(settings)
     return settings
 
 

@@ -3,19 +3,28 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import msgspec
 
-from service import finder, models, versions
+from service import finder, models, models_folder, versions
 from service.errors import ModelError, ServiceError
 from service.settings import Settings, read_settings
 from service.versions import Choice
 
 LABEL = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of loading a version."""
+
+    is_served: bool
+    remark: str = ""  # why it can't be served, or how it misreads
 
 
 @contextmanager
@@ -40,25 +49,54 @@ def show() -> None:
     """List the versions, the highest first: labels, accuracy on MNIST's test images, age and state."""
     with refusals():
         settings = read_settings(os.environ)
-        folder = versions.home(settings.models)
-        choice, found = versions.read_choice(folder), versions.find(folder)
-    states = {number: _state(path, settings) for number, path in found.items()}
-    default = next((number for number in choice.order(found) if states[number] == "intact"), None)
+        folder, found = _find(settings)
+        choice = versions.read_choice(folder)
+    outcomes = _load_all(found, settings)
+    default = _choose(choice, outcomes)
     labels = {number: ", ".join(sorted(choice.labels_of(number))) for number in found}
     width = max(len(text) for text in ("labels", *labels.values()))
     click.echo(f"{'version':>7}  {'labels':{width}}  {'accuracy':>8}  {'age':>10}  state")
     for number, path in reversed(found.items()):
-        state = "withdrawn" if number in choice.withdrawn and states[number] == "intact" else states[number]
-        state = "default" if number == default else state
+        outcome, state = outcomes[number], "withdrawn" if number in choice.withdrawn else "intact"
+        states = ["default" if number == default else state] if outcome.is_served else []
+        state = "; ".join([*states, *filter(None, [outcome.remark])])
         click.echo(f"{number:7}  {labels[number]:{width}}  {_accuracy(path):>8}  {_age(path):>10}  {state}")
 
 
-def _state(version: Path, settings: Settings) -> str:
+def _find(settings: Settings) -> tuple[Path, dict[int, Path]]:
+    """Find the versions that are served, and their folder; tell of what looks like one beside them.
+
+    Raises:
+        ModelError: there are none; it says what to name.
+
+    """
+    folder = models_folder.versions_folder(settings)
+    found = versions.find(folder)
+    if not found:
+        raise ModelError(models_folder.why_empty(settings.models))
+    for sentence in versions.ignored(folder):
+        click.echo(sentence, err=True)
+    return folder, found
+
+
+def _load_all(found: Mapping[int, Path], settings: Settings) -> dict[int, Outcome]:
+    return {number: _load(path, settings) for number, path in found.items()}
+
+
+def _load(version: Path, settings: Settings) -> Outcome:
+    from service.files import without_standard_error
+
     try:
-        models.choose_runtime(version, versions.verify(version), settings.runtime)
+        with without_standard_error():
+            return Outcome(True, models.load(version, settings).fault)
     except ModelError as error:
-        return str(error)
-    return "intact"
+        return Outcome(False, str(error))
+
+
+def _choose(choice: Choice, outcomes: Mapping[int, Outcome]) -> int | None:
+    """Choose the default as the service does; None where no version can be served."""
+    served = [number for number, outcome in outcomes.items() if outcome.is_served]
+    return next(iter(choice.order(served, [number for number in served if outcomes[number].remark])), None)
 
 
 def _accuracy(version: Path) -> str:
@@ -84,9 +122,9 @@ def verify() -> None:
     The exit code is 1 if one is damaged. That a version was measured with another finder is told, too.
     """
     with refusals():
-        folder = read_settings(os.environ).models
-        found = versions.find(versions.home(folder))
-    checksum = _verify_finder(folder)
+        settings = read_settings(os.environ)
+        _, found = _find(settings)
+    checksum = _verify_finder(settings.models)
     intact = [_verify(number, path, checksum) for number, path in found.items()]
     raise SystemExit(not (checksum and all(intact)))
 
@@ -155,9 +193,12 @@ def rollback(undo: bool) -> None:
         folder, choice = _own_folder()
         if undo and not choice.withdrawn:
             raise ModelError("There is no rollback to take back.")
-        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, _default(folder, choice, settings))
+        outcomes = _load_all(versions.find(folder), settings)
+        if (present := _choose(choice, outcomes)) is None:
+            raise ModelError(f"There is no version in {folder} that could be served.")
+        withdrawn = choice.withdrawn[:-1] if undo else (*choice.withdrawn, present)
         choice = msgspec.structs.replace(choice, withdrawn=withdrawn)
-        previous = _default(folder, choice, settings)
+        previous = _choose(choice, outcomes)
         if previous in withdrawn:
             raise ModelError(f"There is no previous version in {folder} that could be served.")
         versions.write_choice(folder, choice)
@@ -166,15 +207,7 @@ def rollback(undo: bool) -> None:
 
 def _own_folder() -> tuple[Path, Choice]:
     """Give the folder of versions under the setting MNIST_MODELS, and what was said of them."""
-    folder = read_settings(os.environ).models / versions.NAME
-    if not versions.find(folder):
-        raise ModelError(f"There is no version in {folder}.")
-    return folder, versions.read_choice(folder)
-
-
-def _default(folder: Path, choice: Choice, settings: Settings) -> int:
-    found = versions.find(folder)
-    for number in choice.order(found):
-        if _state(found[number], settings) == "intact":
-            return number
-    raise ModelError(f"There is no version in {folder} that could be served.")
+    home = read_settings(os.environ).models
+    if not versions.find(home / versions.NAME):
+        raise ModelError(models_folder.why_empty(home))
+    return home / versions.NAME, versions.read_choice(home / versions.NAME)

@@ -6,7 +6,7 @@ import threading
 import flask
 from werkzeug.exceptions import HTTPException
 
-from service import cors, finder, headers, keys, metrics, openapi, record
+from service import cors, finder, headers, keys, metrics, openapi, proxies, record
 from service.errors import ServiceError
 from service.fast_path import FastPath
 from service.repository import Repository
@@ -15,6 +15,7 @@ from service.routes import (
     docs,
     explain,
     json_response,
+    model_control,
     openinference,
     operations,
     page,
@@ -25,6 +26,8 @@ from service.routes import (
     triton,
 )
 from service.settings import Settings
+
+SURFACE = (predict, read, explain, tfserving, openinference, triton, model_control, operations, page, report, docs)
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ def create_app(settings: Settings) -> flask.Flask:
     """
     app = flask.Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # //predict is another path, and no redirect
+    app.url_map.strict_slashes = False  # /predict/ is /predict, and no redirect, which would lose what is posted
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
     app.extensions["settings"] = settings
@@ -54,7 +58,8 @@ def create_app(settings: Settings) -> flask.Flask:
     digests = keys.read(settings)
     keys.init_app(app, digests)
     cors.init_app(app, cors.read(settings))
-    for module in (predict, read, explain, tfserving, openinference, triton, operations, page, report, docs):
+    proxies.init_app(app, proxies.read(settings))
+    for module in SURFACE:
         app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     app.extensions["fast_path"] = FastPath(app, digests) if settings.fast_path else None

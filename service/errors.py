@@ -67,6 +67,20 @@ class UnknownModel(ServiceError):
     code = "model_not_found"
 
 
+class ModelControlOff(ServiceError):
+    """Requests may not load or unload versions, as the setting says."""
+
+    status = 403
+    code = "model_control_off"
+
+
+class LastVersion(ServiceError):
+    """The version is the last that may be the default."""
+
+    status = 409
+    code = "last_version"
+
+
 class NoReport(ServiceError):
     """The version that is served came without a report."""
 

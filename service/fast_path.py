@@ -4,10 +4,11 @@ Whatever is rare, large or wrong is left to the application, whose views call th
 from there, and the time that an answer takes here is bounded: the worker's loop gives it itself.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
 import flask
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import keys, metrics, record
-from service.errors import MalformedRequest
+from service.errors import MalformedRequest, ServiceError
 from service.finder import Finder
 from service.headers import SECURITY
 from service.models import Model
@@ -32,10 +33,13 @@ from service.versions import NAME
 MAX_BYTES = 16 * 2**10  # of a body
 MAX_PICTURES = 4
 MAX_PIXELS = 2**14  # of a picture; larger ones take longer than other requests may be kept waiting
+LOG_EVERY_SECONDS = 60.0
 
 # What the views see to, in a request that has these.
 _LEFT = ("HTTP_CONTENT_ENCODING", "HTTP_ORIGIN")
 _FORM = re.compile(r"multipart/form-data; ?boundary=(?P<boundary>[\w'()+,./:=?-]{1,70})", re.ASCII)
+
+log = logging.getLogger(__name__)
 
 Read = Callable[[bytes, Mapping[str, Any], Predictor], tuple[NDArray[np.float32], Write]]
 
@@ -65,6 +69,7 @@ class FastPath:
         self._repository: Repository = app.extensions["repository"]
         self._finder: Finder = app.extensions["finder"]
         self._digests = digests
+        self._next_log = 0.0
         urls = app.url_map.bind("")
         self._names: dict[str, str] = {path: urls.match(path, "POST", return_rule=True)[0].rule for path in READS}
 
@@ -85,7 +90,8 @@ class FastPath:
             model = self._repository.default()
             questions = [self._read(request, model) for request in requests]
             answers = iter(_answer([each for each in questions if each], model))
-        except Exception:  # the application tells what it is
+        except Exception as error:
+            self._leave(error)
             return [None] * len(requests)
         return [next(answers) if each else None for each in questions]
 
@@ -96,8 +102,18 @@ class FastPath:
             keys.check(request.environ, self._digests)
             predictor = Predictor(model, self._finder, self._limits, kept)
             return _Question(kept, self._names[path], *READS[path](request.body.getvalue(), request.environ, predictor))
-        except Exception:
+        except Exception as error:
+            self._leave(error)
             return None
+
+    def _leave(self, error: Exception) -> None:
+        """Leave a request to the application, which tells what it refuses; any other error is counted and logged."""
+        if isinstance(error, ServiceError):
+            return
+        metrics.FAST_PATH_ERRORS.inc()
+        if (now := monotonic()) >= self._next_log:
+            self._next_log = now + LOG_EVERY_SECONDS
+            log.error("The fast path failed, and left a request to the framework.", exc_info=error)
 
 
 def _answer(questions: Sequence[_Question], model: Model) -> list[Answer]:
@@ -140,7 +156,7 @@ def _read_file(body: bytes, content_type: str) -> bytes:
         return uploads.from_body(body, kind)
     if not (form := _FORM.fullmatch(content_type)) or not (files := multipart.split(body, form["boundary"].encode())):
         raise MalformedRequest("This is no plain form.")
-    return uploads.only([file for _, file in files])
+    return uploads.only(files)
 
 
 def _read_instances(body: bytes, _: Mapping[str, Any], predictor: Predictor) -> tuple[NDArray[np.float32], Write]:

@@ -47,24 +47,38 @@ def find(paths: Iterable[str]) -> list[str]:
     Pictures are told by their suffix here. Hidden files are left out, and linked folders not entered. A folder without
     any picture, or that can't be opened, stays: `load` says what is wrong with it.
     """
-    return [file for path in paths for file in (list(_walk(path)) or [path] if os.path.isdir(path) else [path])]
+    return [file for path in paths for file in (_pictures(path) or [path] if os.path.isdir(path) else [path])]
 
 
-def _walk(folder: str) -> Iterator[str]:
+def find_others(paths: Iterable[str]) -> list[str]:
+    """Return the files in folders and below them that `find` leaves out, hidden ones apart."""
+    return [file for path in paths if os.path.isdir(path) for file, is_picture in _walk(path) if not is_picture]
+
+
+def _pictures(folder: str) -> list[str]:
+    return [file for file, is_picture in _walk(folder) if is_picture]
+
+
+def _walk(folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield the files in a folder and below it, and whether each is a picture."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=_natural_order)
     except OSError:
-        yield folder
+        yield folder, True  # `load` says why it can't be opened
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
-        # A link that leads nowhere is worth an error; a named pipe would be waited for without end.
-        elif entry.name.lower().endswith(_suffixes()) and (entry.is_file() or entry.is_symlink()):
-            yield entry.path
+        else:
+            yield entry.path, _is_picture(entry)
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    # A link that leads nowhere is worth an error; a named pipe would be waited for without end.
+    return entry.name.lower().endswith(_suffixes()) and (entry.is_file() or entry.is_symlink())
 
 
 def _natural_order(entry: os.DirEntry[str]) -> tuple[list[int | str], str]:
@@ -158,12 +172,12 @@ def load_predictor(settings: Settings) -> Predictor:
         ModelError: no version of the model can be loaded, or the finder can't.
 
     """
-    with _without_standard_error():
+    with without_standard_error():
         return Predictor(models.load_default(settings), finder.load(settings.models), settings)
 
 
 @contextmanager
-def _without_standard_error() -> Iterator[None]:
+def without_standard_error() -> Iterator[None]:
     """Drop what TensorFlow and LiteRT write of their start, between the lines of a progress bar; errors are raised."""
     kept, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, STANDARD_ERROR)

@@ -1,49 +1,49 @@
 """How gunicorn runs the service: `gunicorn -c python:service.gunicorn_conf 'service:create_app()'`."""
 
 import atexit
-import ctypes
 import gc
 import os
 import select
 import signal
 import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from service import logs, shared_counts
-from service.settings import read_settings
-
-M_MMAP_THRESHOLD = -3  # malloc.h
+from service import logs, malloc, shared_counts
+from service.settings import bind_address, read_settings
 
 _settings = read_settings(os.environ)
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = bind_address(_settings)
 workers = _settings.workers
 threads = _settings.threads
 worker_class = "service.worker.Worker" if hasattr(select, "epoll") else "gthread"  # macOS has no epoll
 graceful_timeout = _settings.grace
 logconfig_dict = logs.configuration(_settings)
 
-# The heartbeat file belongs in memory, and so the service runs on a read-only file system.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# The heartbeat files belong in memory, and so the service runs on a read-only file system.
+worker_tmp_dir = shared_counts.folder_with(space=1)
+if not worker_tmp_dir:
+    sys.exit("Error: there is no folder for temporary files: let /dev/shm or /tmp be written.")
 control_socket_disable = True
 
-shared_counts.make(worker_tmp_dir)
+_counts_folder = shared_counts.make(workers)
 atexit.register(shared_counts.remove)
 
 
 def on_starting(server: Any) -> None:
     """See to all that worker processes take over when they are forked."""
-    _return_memory()
+    _say_where_counts_are(server.log)
+    malloc.configure()
     _keep_sigterm()
     _import_all()
 
 
-def _return_memory() -> None:
-    """Let pictures' memory go back to the system when freed; glibc would keep it, for each thread anew."""
-    with suppress(AttributeError):  # other systems have no such function
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**20)
+def _say_where_counts_are(log: Any) -> None:
+    if not _counts_folder:
+        log.warning("No folder has space for metrics: each worker counts by itself, and /metrics shows one of them.")
+    elif _counts_folder != shared_counts.MEMORY and os.path.isdir(shared_counts.MEMORY):
+        log.warning("%s is read-only or too small for metrics: they are in %s.", shared_counts.MEMORY, _counts_folder)
 
 
 def _keep_sigterm() -> None:
@@ -72,8 +72,9 @@ def pre_exec(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Leave the folder to the master process."""
+    """Leave the folder to the master process, and begin what each worker does by itself."""
     atexit.unregister(shared_counts.remove)
+    malloc.start_trimming()
     if _settings.log_format == "json":
         logs.follow_standard_error()
 

@@ -14,7 +14,7 @@ from service.errors import SettingsError, Unauthorized
 from service.settings import Settings
 
 # Load balancers and orchestrators have no key, and are answered before all others.
-HEALTH = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+HEALTH = {path + slash for path in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready") for slash in ("", "/")}
 
 HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
 

@@ -4,7 +4,6 @@ The processes share it through files (shared_counts.py); under a gunicorn of you
 """
 
 import fcntl
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -17,10 +16,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from service import shared_counts
+from service import reserved_counts, shared_counts
 from service.repository import Repository
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+reserved_counts.install()  # before there is a metric
 
 REQUESTS = Counter("mnist_requests", "Requests answered.", ["route", "status"])
 STAGE_SECONDS = Histogram(
@@ -37,6 +38,9 @@ DIGITS_PER_PICTURE = Histogram(
     "mnist_picture_digits", "Digits read in a picture, by /read.", buckets=(1, 2, 3, 5, 10, 20, 50, 100, 1000)
 )
 REFUSED = Counter("mnist_refused", "Requests and pictures of batches that were refused.", ["code"])
+FAST_PATH_ERRORS = Counter(
+    "mnist_fast_path_errors", "Errors of the fast path that are no refusals; the framework was asked instead."
+)
 DIGITS = Counter("mnist_predicted_digits", "Pictures predicted to be each digit.", ["version", "digit"])
 CONFIDENCE = Histogram(
     "mnist_confidence",
@@ -62,6 +66,10 @@ VERSION_LAST = Gauge(
 VERSION_CALLS = Counter("mnist_version_calls", "Batches that a version predicted.", ["version"])
 VERSION_REFUSED = Gauge(
     "mnist_version_refused", "Worker processes that refuse a version as it is on disk.", ["version"],
+    multiprocess_mode="livesum",
+)  # fmt: skip
+VERSION_MISREADS = Gauge(
+    "mnist_version_misreads", "Worker processes whose version reads most of a few known digits wrong.", ["version"],
     multiprocess_mode="livesum",
 )  # fmt: skip
 
@@ -109,7 +117,8 @@ class VersionGauges:
         true = {(VERSION_STATE, version.number, str(version.state)) for version in repository.versions()}
         true |= {(VERSION_LOADED, version.number, "") for version in repository.versions() if version.model}
         true |= {(VERSION_REFUSED, version.number, "") for version in repository.versions() if version.reason}
-        self._shown |= true
+        true |= {(VERSION_MISREADS, version.number, "") for version in repository.versions() if version.fault}
+        self._shown |= true | {(VERSION_MISREADS, version.number, "") for version in repository.versions()}
         for gauge, number, state in self._shown:
             gauge.labels(*filter(None, (str(number), state))).set((gauge, number, state) in true)
 
@@ -131,13 +140,14 @@ def totals(version: int) -> dict[tuple[str, ...], float]:
 
 
 def _collector() -> Collector:
-    return _Shared() if shared_counts.VARIABLE in os.environ else REGISTRY
+    return _Shared() if shared_counts.is_made() else REGISTRY
 
 
 class _Shared(Collector):
     """The metrics of all processes, none of which is being added to another."""
 
     def collect(self) -> Iterable[Metric]:
+        # `merge` is in no documentation: read in prometheus-client 0.26.0.
         with shared_counts.lock(fcntl.LOCK_SH) as folder:
             metrics: Iterable[Metric] = MultiProcessCollector.merge(map(str, shared_counts.files(folder)))
         return metrics

@@ -1,15 +1,16 @@
 """One version of the model: the choice of its runtime, loaded, tried and warm."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service import versions
+from service import known_digits, models_folder, saved_model, versions
 from service.errors import ModelError
 from service.runtimes import COMPILATION, LiteRT, Runtime, Signature, TensorFlow
 from service.settings import Settings
@@ -31,6 +32,12 @@ class Model:
     report: bytes | None  # how it was fitted and how well it reads, as a page of HTML
     logits: bool = False  # the runtime's answers are logits
     finder: str = ""  # the checksum of the finder that it was measured with, if its card says it
+    fault: str = ""  # how it misreads the known digits
+
+    @property
+    def white(self) -> float:
+        """Tell which number white is to the model; black is 0."""
+        return self.runtime.white
 
     @property
     def signature(self) -> Signature:
@@ -38,7 +45,7 @@ class Model:
         return self.runtime.signature
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
+        """Give the probabilities float32 (n, 10) of vectors float32 (n, 784) in [0, 1]."""
         answers = self.runtime.predict(batch)
         return softmax(answers) if self.logits else answers
 
@@ -57,40 +64,46 @@ def candidates(settings: Settings) -> list[Path]:
         ModelError: the file of labels is damaged.
 
     """
-    folder = versions.home(settings.models)
+    folder = models_folder.versions_folder(settings)
     present = versions.find(folder)
     return [present[number] for number in versions.read_choice(folder).order(present)]
 
 
 def load_default(settings: Settings) -> Model:
-    """Load the first of the `candidates` that can be served.
+    """Load the first of the `candidates` that reads the known digits, or else the first that can be served.
 
     Raises:
-        ModelError: none can; it says why the first can't.
+        ModelError: there is none, or none can be served; it says why the first can't.
 
     """
-    return _first(candidates(settings), lambda version: load(version, settings))
+    loaded = _successes(settings, lambda version: load(version, settings))
+    first = next(loaded)
+    return next((model for model in chain([first], loaded) if not model.fault), first)
 
 
 def check_default(settings: Settings) -> None:
     """See, without loading any, that a version is intact and its runtime there.
 
     Raises:
-        ModelError: none is; it says what is wrong with the first.
+        ModelError: there is none, or none is so; it says what is wrong with the first.
 
     """
-    _first(candidates(settings), lambda version: choose_runtime(version, versions.verify(version), settings.runtime))
+    next(_successes(settings, lambda version: choose_runtime(version, versions.verify(version), settings.runtime)))
 
 
-def _first(folders: list[Path], attempt: Callable[[Path], Result]) -> Result:
-    """Give the result of the first attempt that succeeds, or raise the error of the very first."""
-    errors = []
-    for folder in folders:
+def _successes(settings: Settings, attempt: Callable[[Path], Result]) -> Iterator[Result]:
+    """Give the results of the attempts on `candidates` that succeed; or raise the error of the first."""
+    errors, is_any = [], False
+    for folder in candidates(settings):
         try:
-            return attempt(folder)
+            result = attempt(folder)
         except ModelError as error:
             errors.append(error)
-    raise errors[0]
+        else:
+            is_any = True
+            yield result
+    if not is_any:
+        raise errors[0] if errors else ModelError(models_folder.why_empty(settings.models))
 
 
 def load(version: Path, settings: Settings) -> Model:
@@ -100,12 +113,13 @@ def load(version: Path, settings: Settings) -> Model:
         ModelError: it is damaged, or can't be read, or not by that runtime, or is no model of digits.
 
     """
-    card = versions.verify(version)
-    runtime = _open(version, card, settings.runtime, threads=1)  # requests run beside each other already
-    logits = settings.outputs == "logits" and not (version / CARD).exists()
+    card, has_card = versions.verify(version), (version / CARD).exists()
+    white = card.input.scale if has_card else settings.input_scale
+    runtime = _open(version, card, settings.runtime, white, threads=1)  # requests run beside each other already
+    logits = settings.outputs == "logits" and not has_card
     model = Model(int(version.name), runtime, card.calibration.threshold, _read_report(version), logits, card.finder)
     _try(model, version)
-    return model
+    return replace(model, fault=known_digits.find_fault(model.predict, white))
 
 
 def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
@@ -115,19 +129,22 @@ def open_runtime(version: Path, wanted: str = "auto") -> Runtime:
         ModelError: as `choose_runtime` does; or the version is damaged or can't be read.
 
     """
-    return _open(version, versions.verify(version, with_report=False), wanted)
+    card = versions.verify(version, with_report=False)
+    return _open(version, card, wanted, card.input.scale)
 
 
-def _open(version: Path, card: Card, wanted: str, threads: int = 0) -> Runtime:
-    return LiteRT(version) if choose_runtime(version, card, wanted) == "litert" else TensorFlow(version, threads)
+def _open(version: Path, card: Card, wanted: str, white: float, threads: int = 0) -> Runtime:
+    if choose_runtime(version, card, wanted) == "litert":
+        return LiteRT(version, white)
+    return TensorFlow(version, white, threads)
 
 
 def choose_runtime(version: Path, card: Card, wanted: str) -> str:
     """Choose `litert` where the version's card records a compilation of its SavedModel, if `wanted` is `auto`.
 
     Raises:
-        ModelError: there is no such compilation where LiteRT is wanted, or TensorFlow is not installed where it is
-            needed.
+        ModelError: there is no such compilation where LiteRT is wanted; or, where TensorFlow is needed, it is not
+            installed, or the version is no SavedModel.
 
     """
     compiled = {"saved_model.pb", COMPILATION.as_posix()} <= card.files.keys()
@@ -135,6 +152,7 @@ def choose_runtime(version: Path, card: Card, wanted: str) -> str:
         raise ModelError(f"LiteRT can't serve {version}: it has no compilation that belongs to its SavedModel.")
     if wanted == "litert" or (wanted == "auto" and compiled):
         return "litert"
+    saved_model.check(version)
     if find_spec("tensorflow") is None:
         raise ModelError(f"{version} needs TensorFlow: pip install 'mnist-service[tensorflow]'.")
     return "tensorflow"
@@ -142,29 +160,24 @@ def choose_runtime(version: Path, card: Card, wanted: str) -> str:
 
 def _try(model: Model, version: Path) -> None:
     """See that a model answers pictures with probabilities; a first call is slow on any runtime."""
-    pictures = np.zeros((2, 784), np.float32)
-    pictures[1, ::2] = 1
-    for batch in (pictures, pictures[:1]):
+    digits, _ = known_digits.load()
+    for batch in (digits[:2], digits[:1]):
         try:
             answers = model.predict(batch)
         except Exception as error:  # TensorFlow raises nearly anything
-            raise ModelError(f"{version} can't predict: {_first_line(error)}.") from error
+            raise ModelError(f"{version} can't predict: {saved_model.first_line(error)}.") from error
         if problem := _problem(answers, (len(batch), 10)):
             raise ModelError(f"{version} can't be served: {problem}.")
 
 
 def _problem(answers: NDArray[np.float32], shape: tuple[int, int]) -> str:
-    if answers.shape != shape or answers.dtype != np.float32:
-        return f"it answers pictures {shape[0]} x 784 with {answers.dtype} of the shape {answers.shape}, not {shape}"
+    if answers.shape != shape:
+        return f"it answers pictures {shape[0]} x 784 with numbers of the shape {answers.shape}, not {shape}"
     if not np.isfinite(answers).all():
         return "its answers are not all numbers"
     if answers.min() < -TOLERANCE or np.abs(answers.sum(axis=1) - 1).max() > TOLERANCE:
         return "its answers are no probabilities (where they are logits, set MNIST_OUTPUTS to logits)"
     return ""
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _read_report(version: Path) -> bytes | None:

@@ -44,6 +44,7 @@ TAGS = {
     "tfserving": "TensorFlow Serving",
     "openinference": "Open Inference Protocol",
     "triton": "Open Inference Protocol",
+    "model_control": "Open Inference Protocol",
     "operations": "Operations",
     "page": "Pages",
     "report": "Pages",

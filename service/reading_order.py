@@ -24,7 +24,8 @@ def lines(digits: list[Found]) -> list[list[Found]]:
             line.append(digit)
         else:
             lines_.append([digit])
-    tall = [line for line in lines_ if _height(line) >= MIN_LINE_RATIO * _height(digits)]
+    lowest = MIN_LINE_RATIO * _height(digits)
+    tall = [line for line in lines_ if _height(line) >= lowest]
     return [_without_low(line) for line in sorted(tall, key=lambda line: fmean(map(_middle_y, line)))]
 
 
@@ -34,7 +35,8 @@ def _height(digits: list[Found]) -> float:
 
 
 def _without_low(line: list[Found]) -> list[Found]:
-    return [digit for digit in line if digit.box[3] >= MIN_HEIGHT_RATIO * _height(line)]
+    lowest = MIN_HEIGHT_RATIO * _height(line)
+    return [digit for digit in line if digit.box[3] >= lowest]
 
 
 def _overlap(one: Found, other: Found) -> float:

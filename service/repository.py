@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from service import models, versions
+import msgspec
+
+from service import models, models_folder, versions
 from service.errors import ModelError, ServiceError, UnknownLabel, UnknownModel
 from service.models import Model
 from service.settings import Settings
@@ -30,9 +32,15 @@ class Version:
     files: Snapshot  # as last seen
     tried: Snapshot | None = None  # as they were when it was loaded or refused
     state: State = "START"
-    reason: str = ""  # why it was refused
+    reason: str = ""  # why it was refused as it is on disk
+    fault: str = ""  # how it misreads digits that any version should read
     model: Model | None = None  # dropped where others are used more
     used: float = field(default_factory=time.monotonic)
+
+    @property
+    def remark(self) -> str:
+        """Say what is wrong with it, for its status; it may be served all the same."""
+        return self.reason or self.fault
 
 
 class Repository:
@@ -53,11 +61,13 @@ class Repository:
         self._versions: dict[int, Version] = {}
         self._choice = Choice()
         self._default: Model | None = None
+        self._ignored: list[str] = []
+        self.emptiness = ""  # why the folder has no version, if it has none
         self._lock, self._closed = threading.RLock(), threading.Event()
         self._scan()
         self._read_choice()
         for number in self._choice.order(list(self._versions)):
-            if self._default is None:
+            if self._default is None or self._default.fault:
                 self._take(self._versions[number])
         self._watcher = threading.Thread(target=self._watch, name="versions", daemon=True)
         self._watcher.start()
@@ -66,11 +76,13 @@ class Repository:
         """Give the version that is served where none is asked for.
 
         Raises:
-            ModelError: none can be served.
+            ModelError: none can be served; it says why.
 
         """
         if self._default is None:
-            raise ModelError(f"There is no version of the model {versions.NAME} that can be served.")
+            reasons = [self.emptiness, *(version.reason for version in self.versions())]
+            reason = next(filter(None, reasons), "")
+            raise ModelError(f"There is no version of the model {versions.NAME} that can be served. {reason}".rstrip())
         return self._default
 
     def model(self, number: int) -> Model:
@@ -109,6 +121,10 @@ class Repository:
         """List the versions that answer, the lowest first: all but those that were refused."""
         return sorted(version.number for version in self.versions() if version.state != "END")
 
+    def is_withdrawn(self, number: int) -> bool:
+        """Tell whether a version is not to be the default while there are others."""
+        return number in self._choice.withdrawn
+
     def close(self) -> None:
         """Look at the disk no more; what is loaded stays. A process must not end while TensorFlow loads a version."""
         self._closed.set()
@@ -134,9 +150,13 @@ class Repository:
 
     def _scan(self) -> list[Version]:
         """Take note of what is on disk, and give the versions to be tried: new or changed, and as they were before."""
-        found = versions.find(versions.home(self._settings.models))
+        folder = models_folder.versions_folder(self._settings)
+        found = versions.find(folder)
+        self._report(folder, found)
         for number, version in list(self._versions.items()):
-            if found.get(number) != version.folder:
+            if not found and version.model:
+                self._keep(version)
+            elif found.get(number) != version.folder:
                 self._remove(version)
         settled = []
         for number, folder in found.items():
@@ -147,9 +167,24 @@ class Repository:
             version.files = files
         return settled
 
+    def _report(self, folder: Path, found: Mapping[int, Path]) -> None:
+        """Log what has changed of a folder: that it has no version, or has what looks like one."""
+        if found and folder.parent == self._settings.models:  # from here on, those of the package are another model
+            self._settings = msgspec.structs.replace(self._settings, shipped_first=False)
+        emptiness = "" if found else models_folder.why_empty(self._settings.models)
+        if emptiness not in ("", self.emptiness):
+            log.error("There is no version on disk. %s", emptiness)
+        ignored = versions.ignored(folder)
+        for sentence in ignored:
+            if sentence not in self._ignored:
+                log.warning("%s", sentence)
+        self.emptiness, self._ignored = emptiness, ignored
+
     def _read_choice(self) -> None:
+        if self.emptiness:  # of a folder that is gone nothing is known
+            return
         try:
-            self._choice = versions.read_choice(versions.home(self._settings.models))
+            self._choice = versions.read_choice(models_folder.versions_folder(self._settings))
         except ModelError as error:
             log.warning("The labels stay as they were. %s", error)
 
@@ -162,11 +197,13 @@ class Repository:
         except Exception as error:
             self._refuse(version, error)
             return None
-        version.reason, version.used = "", time.monotonic()
+        version.reason, version.fault, version.used = "", model.fault, time.monotonic()
         self._become(version, "AVAILABLE")
         self._choose_default()
         self._drop_least_used()
         log.info("Version %d is served by %s.", version.number, model.runtime.name)
+        if model.fault:
+            log.warning("Version %d is not the default while another one can be. %s", version.number, model.fault)
         if self._finder and model.finder not in ("", self._finder):
             log.warning(
                 "Version %d was measured with another finder than the one that is loaded: its threshold may not fit.",
@@ -178,6 +215,14 @@ class Repository:
         version.reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}."
         log.error("Version %d is refused. %s", version.number, version.reason)
         self._become(version, "END" if version.model is None else version.state)
+
+    def _keep(self, version: Version) -> None:
+        """Serve a version from memory while none is on disk; it is tried again when it is back."""
+        reason = f"It is served from memory. {self.emptiness}"
+        if version.reason != reason:
+            version.tried, version.reason = None, reason
+            log.warning("Version %d is served from memory, until this process ends.", version.number)
+            self._on_change(self)
 
     def _remove(self, version: Version) -> None:
         del self._versions[version.number]
@@ -192,15 +237,15 @@ class Repository:
     def _choose_default(self) -> None:
         """Make the best version the default; where none is available, the old one keeps serving."""
         available = [number for number, version in self._versions.items() if version.state == "AVAILABLE"]
-        for number in self._choice.order(available):
+        misread = {number for number in available if self._versions[number].fault}
+        for number in self._choice.order(available, misread):
             if model := self._versions[number].model or self._load_again(self._versions[number]):
                 self._default = model
                 return
 
     def _find_new(self, number: int) -> Version | None:
         """Take a version that another process may have found a moment before."""
-        folder = versions.home(self._settings.models) / str(number)
-        if not folder.is_dir():
+        if number not in versions.find(models_folder.versions_folder(self._settings)):
             return None
         with self._lock:
             self._scan()

@@ -1,6 +1,7 @@
 """What runs a model: a SavedModel under TensorFlow, or its compilation under LiteRT.
 
-Both take float32 (n, 784) in [0, 1] and give the probabilities of the ten digits, float32 (n, 10).
+Both take float32 (n, 784) in [0, 1], bring it to the scale of the model, and give the probabilities of the ten digits,
+float32 (n, 10).
 """
 
 import math
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service import saved_model
 from service.errors import ModelError
 
 SIGNATURE = "serving_default"
@@ -41,6 +43,7 @@ class Runtime(Protocol):
 
     name: str
     signature: Signature
+    white: float  # what it is to the model
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
@@ -52,7 +55,17 @@ class LiteRT:
 
     name = "litert"
 
-    def __init__(self, version: Path) -> None:
+    def __init__(self, version: Path, white: float = 1) -> None:
+        """Load a version's compilation.
+
+        Args:
+            version: its folder.
+            white: the number that white is to the model.
+
+        Raises:
+            ModelError: LiteRT can't read it.
+
+        """
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -65,6 +78,7 @@ class LiteRT:
         (input_,), (output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self.signature = Signature(names["inputs"][0], tuple(input_["shape"][1:].tolist()), names["outputs"][0])
         self._input, self._output = input_["index"], output["index"]
+        self.white = white
         self._size = 0
         self._lock = threading.Lock()
 
@@ -78,7 +92,8 @@ class LiteRT:
                 self._interpreter.resize_tensor_input(self._input, (len(batch), *self.signature.shape))
                 self._interpreter.allocate_tensors()
                 self._size = len(batch)
-            self._interpreter.set_tensor(self._input, batch.reshape(-1, *self.signature.shape))
+            pixels = batch if self.white == 1 else batch * np.float32(self.white)
+            self._interpreter.set_tensor(self._input, pixels.reshape(-1, *self.signature.shape))
             self._interpreter.invoke()
             probabilities: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return probabilities
@@ -89,11 +104,12 @@ class TensorFlow:
 
     name = "tensorflow"
 
-    def __init__(self, version: Path, threads: int = 0) -> None:
+    def __init__(self, version: Path, white: float = 1, threads: int = 0) -> None:
         """Load a version.
 
         Args:
             version: its folder.
+            white: the number that white is to the model.
             threads: those that TensorFlow has in this process, by what is asked for before it computes anything; at 0,
                 as many as there are cores.
 
@@ -108,15 +124,17 @@ class TensorFlow:
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         try:
             self._model = tf.saved_model.load(str(version))  # the signature alone doesn't keep its variables
-            function = self._model.signatures[SIGNATURE]
         except Exception as error:  # TensorFlow raises nearly anything for a damaged file
-            raise ModelError(f"TensorFlow finds no signature {SIGNATURE} in {version}: {error}.") from error
+            raise ModelError(saved_model.why_unreadable(version, error)) from error
+        function = _find_signature(self._model, version)
         self._constant = tf.constant
         try:
             self.signature = _describe(function)
         except ValueError as error:
             raise ModelError(f"{version} is no model of digits: {error}.") from error
-        self._function = _of_a_tensor(function, self.signature)
+        self.white = white
+        # Of a tensor float32 (n, *signature.shape) in [0, 1], which can be derived by.
+        self.function = _of_a_tensor(function, self.signature, white)
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
@@ -124,7 +142,7 @@ class TensorFlow:
 
     def _predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         pictures = self._constant(batch.reshape(-1, *self.signature.shape))
-        probabilities: NDArray[np.float32] = self._function(pictures).numpy()
+        probabilities: NDArray[np.float32] = self.function(pictures).numpy()
         return probabilities
 
 
@@ -135,11 +153,24 @@ def _by_pieces(predict: Callable[[Batch], Batch], batch: Batch) -> Batch:
     return np.concatenate([predict(piece) for piece in np.array_split(batch, math.ceil(len(batch) / PIECE))])
 
 
+def _find_signature(model: Any, version: Path) -> Any:
+    """Return a SavedModel's function `serving_default`.
+
+    Raises:
+        ModelError: it has none.
+
+    """
+    if SIGNATURE not in model.signatures:
+        names = ", ".join(model.signatures) or "none at all"
+        raise ModelError(f"{version} has no signature {SIGNATURE}, but {names}: model.export of Keras writes one.")
+    return model.signatures[SIGNATURE]
+
+
 def _describe(function: Any) -> Signature:
     """Describe a SavedModel's function, whatever its tensors are called.
 
     Raises:
-        ValueError: it doesn't take float32 (n, 784), (n, 28, 28) or (n, 28, 28, 1) alone, or gives no (n, 10).
+        ValueError: it doesn't take float32 (n, 784), (n, 28, 28) or (n, 28, 28, 1) alone, or gives no floats (n, 10).
 
     """
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
@@ -150,15 +181,19 @@ def _describe(function: Any) -> Signature:
     fitting = [key for key, spec in outputs.items() if spec.shape.rank is None or spec.shape.as_list()[1:] == [10]]
     if len(fitting) != 1 and "probabilities" not in fitting:
         raise ValueError(f"of its outputs, {', '.join(outputs)}, one alone must be (n, 10), or be called probabilities")
-    return Signature(name, tuple(shape[1:]), "probabilities" if "probabilities" in fitting else fitting[0])
+    output = "probabilities" if "probabilities" in fitting else fitting[0]
+    if not outputs[output].dtype.is_floating:
+        raise ValueError(f"its output {output} is of {outputs[output].dtype.name}, not of floating-point numbers")
+    return Signature(name, tuple(shape[1:]), output)
 
 
-def _of_a_tensor(function: Any, signature: Signature) -> Callable[[Any], Any]:
+def _of_a_tensor(function: Any, signature: Signature, white: float) -> Callable[[Any], Any]:
     """Make a SavedModel's function one of a tensor alone, which is called in four fifths of the time."""
     import tensorflow as tf
 
     def call(pictures: Any) -> Any:
-        return function(**{signature.input: pictures})[signature.output]
+        pixels = pictures if white == 1 else pictures * white
+        return tf.cast(function(**{signature.input: pixels})[signature.output], tf.float32)  # from float16, too
 
     spec = tf.TensorSpec([None, *signature.shape], tf.float32)
     compiled: Callable[[Any], Any] = tf.function(call, autograph=False).get_concrete_function(spec)

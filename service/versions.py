@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from service.errors import ModelError
-from service.settings import DEFAULT_MODELS
 
 NAME = "mnist"
 CARD = Path("assets.extra/model.json")
 REPORT = Path("assets.extra/report/index.html")
 CHOICE = "versions.json"
+MAX_NUMBER = 2**63 - 1  # of a version: clients and TensorFlow Serving have int64
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 Snapshot = frozenset[tuple[str, int, int]]  # path, size and time of change, in nanoseconds, of every file
@@ -33,12 +34,19 @@ class Metrics(msgspec.Struct, frozen=True):
     test_accuracy: float | None = None
 
 
+class Input(msgspec.Struct, frozen=True):
+    """How a version takes its pixels."""
+
+    scale: Annotated[float, Meta(gt=0)] = 1  # what white is to it; black is 0
+
+
 class Card(msgspec.Struct, frozen=True):
     """What the service reads of a version's model card, assets.extra/model.json."""
 
     files: dict[str, str] = {}  # the SHA-256 of every other file of the version, by its path in it
     calibration: Calibration = Calibration(threshold=0)  # no confidence is lower
     metrics: Metrics = Metrics()
+    input: Input = Input()
     finder: str = ""  # the SHA-256 of the finder that threshold and metrics were measured with, if the card says it
 
 
@@ -48,28 +56,64 @@ class Choice(msgspec.Struct, frozen=True):
     labels: dict[str, int] = {}
     withdrawn: tuple[int, ...] = ()  # never the default, while there are others
 
-    def order(self, numbers: Iterable[int]) -> list[int]:
-        """Order numbers as they are wanted for the default: the highest first, and last those withdrawn."""
-        return sorted(numbers, key=lambda number: (number not in self.withdrawn, number), reverse=True)
+    def order(self, numbers: Iterable[int], misread: Collection[int] = ()) -> list[int]:
+        """Order numbers as they are wanted for the default: the highest first, then those withdrawn, then `misread`.
+
+        Args:
+            numbers: of versions.
+            misread: those of versions that read most of the known digits wrong.
+
+        """
+        return sorted(
+            numbers,
+            key=lambda number: (number not in misread, number not in self.withdrawn, number),
+            reverse=True,
+        )
 
     def labels_of(self, number: int) -> list[str]:
         """List the labels of a version."""
         return [label for label, labelled in self.labels.items() if labelled == number]
 
 
-def home(models: Path) -> Path:
-    """Give the folder whose versions are served: `mnist` in `models`, or this package's where that has none."""
-    return models / NAME if find(models / NAME) else DEFAULT_MODELS / NAME
-
-
 def find(folder: Path) -> dict[int, Path]:
-    """Find the versions in a folder, by their numbers, the lowest first."""
-    found = {int(path.name): path for path in folder.glob("[0-9]*") if _is_number(path.name) and path.is_dir()}
-    return dict(sorted(found.items()))
+    """Return the versions in a folder, by their numbers, the lowest first; 0001 is version 1, where there is no 1."""
+    folders = sorted(_numbered(folder), key=lambda path: -len(path.name))  # the shortest name comes last, and stays
+    present = {int(path.name): path for path in folders if int(path.name) <= MAX_NUMBER}
+    return dict(sorted(present.items()))
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and str(int(name)) == name
+def ignored(folder: Path) -> list[str]:
+    """Say what in a folder of versions looks like a version, and is not served."""
+    present = find(folder)
+    folders = [path for path in _numbered(folder) if path not in present.values()]
+    keras = sorted(path for path in _list(folder) if path.suffix in KERAS_SUFFIXES)
+    return [_say_ignored(path, present) for path in sorted(folders)] + [say_keras(path, folder / "1") for path in keras]
+
+
+def say_keras(path: Path, version: Path) -> str:
+    """Say that a file is one of Keras, and how to export it as a version."""
+    return (
+        f"{path} is a Keras file, not a SavedModel: export it by"
+        f' keras.models.load_model("{path.name}").export("{version}").'
+    )
+
+
+def _say_ignored(path: Path, present: Mapping[int, Path]) -> str:
+    number = int(path.name)
+    if number > MAX_NUMBER:
+        return f"{path} is no version: numbers go up to {MAX_NUMBER}."
+    return f"{path} is not served: version {number} is {present[number].name}."
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return [path for path in _list(folder) if path.name.isascii() and path.name.isdecimal() and os.path.isdir(path)]
+
+
+def _list(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder)]
+    except OSError:  # it is gone, or its disk fails: nothing is found in it
+        return []
 
 
 def snapshot(version: Path) -> Snapshot:
@@ -174,12 +218,19 @@ def next_number(folder: Path) -> int:
     """Give the number of the next version in a folder: over all that are, were withdrawn, or have a label.
 
     A version that takes the number of one that was deleted would be withdrawn as that was.
+
+    Raises:
+        ModelError: there is no higher number.
+
     """
     try:
         choice = read_choice(folder)
     except ModelError:
         choice = Choice()
-    return 1 + max([0, *find(folder), *choice.withdrawn, *choice.labels.values()])
+    number = 1 + max([0, *find(folder), *choice.withdrawn, *choice.labels.values()])
+    if number > MAX_NUMBER:
+        raise ModelError(f"There is no number left in {folder}: they go up to {MAX_NUMBER}.")
+    return number
 
 
 def write_choice(folder: Path, choice: Choice) -> None:

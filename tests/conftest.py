@@ -67,6 +67,22 @@ def copy_version(shipped: Path, models: Path, report: str = "", **card: Any) -> 
     return version
 
 
+def save_variant(shipped: Path, version: Path, white: float = 1, dtype: str = "float32") -> Path:
+    """Write a SavedModel that reads as the shipped one, of pixels in [0, white], and answers in another dtype."""
+    import tensorflow as tf
+
+    model = tf.Module()
+    model.shipped = tf.saved_model.load(str(shipped))
+    read = model.shipped.signatures["serving_default"]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 784), tf.float32, "image")])  # type: ignore[untyped-decorator]
+    def serve(image: Any) -> dict[str, Any]:
+        return {"probabilities": tf.cast(read(image=image / white)["probabilities"], dtype)}
+
+    tf.saved_model.save(model, str(version), signatures={"serving_default": serve})
+    return version
+
+
 @dataclass
 class Server:
     """A running server: its process, where it listens, and what it has logged."""
@@ -108,7 +124,10 @@ def clean_environment() -> dict[str, str]:
 
 @contextmanager
 def serving(
-    *options: str, command: tuple[str, ...] = ("-m", "service", "--port", "0"), **environment: str
+    *options: str,
+    command: tuple[str, ...] = ("-m", "service", "--port", "0"),
+    is_ready: bool = True,
+    **environment: str,
 ) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, *command, *options], cwd=ROOT, env=clean_environment() | environment, text=True,
@@ -119,7 +138,7 @@ def serving(
     try:
         assert ready.wait(60), server.log
         status, answer = server.ask("GET", "/readyz")
-        assert status == 200, answer
+        assert status == (200 if is_ready else 503), answer
         yield server
     finally:
         if process.poll() is None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from service.errors import ModelError, ServiceError
 from service.settings import DEFAULT_MODELS, Settings
-from service.versions import NAME, REPORT
+from service.versions import NAME, REPORT, find
 from training import data
 from training.data import HELD_OUT
+from training.data_sources import FORMS
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 SOURCE = click.option(
     "--data", "source", metavar="SOURCE",
-    help="An .npz file, a folder of the four IDX files, or keras. [default: the MNIST of this package]",
+    help=f"{FORMS[0].upper()}{FORMS[1:]}. [default: the MNIST of this package]",
 )  # fmt: skip
 MODELS = click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True,
     envvar="MNIST_MODELS", help="Folder of models; versions are in its folder mnist. [MNIST_MODELS]",
@@ -87,7 +89,9 @@ def main(
     It is calibrated and evaluated, with a report. One that is worse than the highest version there stays a candidate;
     the exit code is 3 then.
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+    else:
         dataset = data.load(source)
         from training.train import Run, train
 
@@ -109,6 +113,18 @@ def main(
         train(Run(overrides=given, **options), dataset)
 
 
+def _refuse_options(context: click.Context) -> None:
+    """Refuse options before a command, which are of the fit: the command would go on without them.
+
+    Raises:
+        click.UsageError: there are some.
+
+    """
+    for option in context.command.params:
+        if option.name and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} stands before {context.invoked_subcommand}: write it behind.")
+
+
 @main.command("evaluate")
 @click.argument("version")
 @MODELS
@@ -120,7 +136,7 @@ def evaluate(version: str, models: Path, source: str | None, evaluate_on: int) -
     from training import cards
     from training.train import assess, make_uploads
 
-    folder = models / NAME / version if version.isdecimal() else Path(version)
+    folder = find(models / NAME).get(int(version), models / NAME / version) if version.isdecimal() else Path(version)
     if not (folder / "saved_model.pb").exists():
         raise ModelError(f"There is no version in {folder}.")
     card = cards.read(folder)

@@ -1,17 +1,19 @@
-"""MNIST's images and labels, from the file in this package or from anywhere else."""
+"""MNIST's images and labels, from the file in this package or from any source."""
 
-import gzip
 import hashlib
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
+from service.digits import SIDE
+from training import data_sources
 from training.errors import DataError
 
+TEST_PART = 1 / 6  # of the images of a source that has no test images
 HELD_OUT = 5_000  # of the training images, the last ones, for every choice there is to make
 BUNDLED = Path(__file__).parent / "mnist.npz"
 
@@ -23,14 +25,7 @@ MNIST_SHA256 = {
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
 
-# The IDX files of http://yann.lecun.com/exdb/mnist/, by the names that load_data() gives their arrays.
-IDX_FILES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
-IDX_UNSIGNED_BYTE = 0x08
+IMAGE_SHAPES = ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE), (SIDE * SIDE,))
 
 
 @dataclass(frozen=True)
@@ -105,91 +100,70 @@ def _checksums(arrays: dict[str, NDArray[np.uint8]]) -> dict[str, str]:
 def load(source: str | None = None) -> Dataset:
     """Load the complete MNIST from this package, or data of its form from `source`.
 
-    A source is an .npz file, a folder of the four IDX files, gzipped or not, or `keras` for
-    `keras.datasets.mnist.load_data()`.
+    A source is any of `data_sources.FORMS`. Of one without test images a part is held out for them, which is printed.
 
     Raises:
         DataError: the source is missing, damaged, or not of MNIST's form.
 
     """
-    if source == "keras":
-        dataset = _load_keras()
-    elif source is not None and Path(source).is_dir():
-        dataset = Dataset(**{name: _read_idx(Path(source), file) for name, file in IDX_FILES.items()})
-    else:
-        dataset = _load_npz(Path(source) if source else BUNDLED)
-    _check_form(dataset, source or str(BUNDLED))
+    arrays = data_sources.read_keras() if source == "keras" else data_sources.read(Path(source or BUNDLED))
+    place = source or str(BUNDLED)
+    train = _digits(arrays, "train", place)
+    test = _digits(arrays, "test", place) if "x_test" in arrays else None
+    if not test or _is_sorted(train):  # the last ones are held out
+        train = train[np.random.default_rng(0).permutation(len(train))]
+    dataset = Dataset(*_arrays(train), *_arrays(test)) if test else _hold_out(train, place)
     if source in (None, "keras") and dataset.checksums() != MNIST_SHA256:
-        raise DataError(f"{source or BUNDLED} is damaged: its arrays are not MNIST's.")
+        raise DataError(f"{place} is damaged: its arrays are not MNIST's.")
     return dataset
 
 
-def _load_npz(path: Path) -> Dataset:
-    try:
-        with np.load(path) as file:
-            return Dataset(**{name: file[name] for name in IDX_FILES})
-    except FileNotFoundError:
-        raise DataError(f"There is no file or folder {path}.") from None
-    except KeyError as error:
-        raise DataError(f"{path} has not the arrays {', '.join(IDX_FILES)}: {error}.") from error
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"{path} is not an .npz file of arrays, or is damaged: {error}.") from error
+def _arrays(digits: Digits) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    return digits.images, digits.labels
 
 
-def _load_keras() -> Dataset:
-    import keras
-
-    try:
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    except Exception as error:  # Keras passes on whatever its download raises
-        raise DataError(f"Keras can't load MNIST: {error}.") from error
-    return Dataset(x_train, y_train, x_test, y_test)
+def _is_sorted(digits: Digits) -> bool:
+    return bool(np.all(digits.labels[:-1] <= digits.labels[1:]))
 
 
-def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
-    """Read an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, then the values."""
-    path = _find_idx(folder, name)
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} can't be unpacked: {error}.") from error
-    if len(data) < 4 or data[:3] != bytes([0, 0, IDX_UNSIGNED_BYTE]) or len(data) < 4 + 4 * data[3]:
-        raise DataError(f"{path} is not an IDX file of unsigned bytes.")
-    start = 4 + 4 * data[3]
-    shape = np.frombuffer(data[4:start], ">u4").astype(int)
-    if len(data) - start != shape.prod():
-        raise DataError(f"{path} holds {len(data) - start} values where its header says {shape.prod()}.")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+def _hold_out(digits: Digits, source: str) -> Dataset:
+    """Hold out the last part of the digits as test images, and print how many."""
+    count = round(len(digits) * TEST_PART)
+    if not count:
+        raise DataError(f"{source} has no test images, and only {len(digits)} images to hold some out of.")
+    click.echo(f"{source} has no test images: {count} of its {len(digits)} images are held out as those.", err=True)
+    return Dataset(*_arrays(digits[:-count]), *_arrays(digits[-count:]))
 
 
-def _find_idx(folder: Path, name: str) -> Path:
-    dotted = name.replace("-idx", ".idx")  # as some mirrors and unpackers name them
-    for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
-        if (folder / candidate).is_file():
-            return folder / candidate
-    raise DataError(f"There is no {name} or {name}.gz in {folder}.")
+def _digits(arrays: data_sources.Arrays, part: str, source: str) -> Digits:
+    images, labels = (f"{name}_{part} of {source}" for name in "xy")
+    digits = Digits(_to_images(arrays[f"x_{part}"], images), _to_labels(arrays[f"y_{part}"], labels))
+    if len(digits.images) != len(digits.labels):
+        raise DataError(f"{labels} has shape {digits.labels.shape}, not ({len(digits.images)},).")
+    return digits
 
 
-def _check_form(dataset: Dataset, source: str) -> None:
-    for name, array in dataset.arrays().items():
-        if array.dtype != np.uint8:
-            raise DataError(f"{name} of {source} is {array.dtype}, not uint8.")
-    for part in ("train", "test"):
-        images, labels = dataset.arrays()[f"x_{part}"], dataset.arrays()[f"y_{part}"]
-        if images.shape[1:] != (28, 28) or len(images) == 0:
-            raise DataError(f"x_{part} of {source} has shape {images.shape}, not (n, 28, 28).")
-        if labels.shape != (len(images),):
-            raise DataError(f"y_{part} of {source} has shape {labels.shape}, not ({len(images)},).")
-        if labels.max() > 9:
-            raise DataError(f"y_{part} of {source} has a label {labels.max()}: they are 0 to 9.")
+def _to_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Return images as uint8 (n, 28, 28); those in [0, 1] are scaled."""
+    if array.shape[1:] not in IMAGE_SHAPES or not len(array):
+        raise DataError(f"{name} has shape {array.shape}, not (n, 28, 28).")
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{name} is {array.dtype}: it takes numbers.")
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 255):  # nor NaN
+        raise DataError(f"{name} has pixels from {low} to {high}: they are 0 to 255, or in [0, 1].")
+    scaled = array * np.float32(255) if high <= 1 else array
+    whole = np.rint(scaled) if scaled.dtype.kind == "f" else scaled
+    return whole.astype(np.uint8, copy=False).reshape(-1, SIDE, SIDE)
+
+
+def _to_labels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Return labels as uint8 (n,)."""
+    if array.shape not in ((len(array),), (len(array), 1)):
+        raise DataError(f"{name} has shape {array.shape}, not (n,).")
+    if wrong := set(np.unique(array).tolist()) - set(range(10)):
+        raise DataError(f"{name} has a label {min(wrong)!r}: they are 0 to 9.")
+    return array.astype(np.uint8).ravel()
 
 
 def describe(dataset: Dataset) -> str:

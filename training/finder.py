@@ -51,7 +51,7 @@ def fit_finder(run: Run, dataset: Dataset) -> None:
     recipe = replace(Recipe(), **run.overrides)
     use_a_thread_for_each_half()
     digits, held_out = dataset.split(HELD_OUT)
-    check_default(Settings(models=run.models))
+    check_default(_settings(run))
     card = _describe(run, recipe, dataset)
     with export.staging(run.models, finder.FOLDER) as folder:  # before the fit: one that can't be written stops it
         export.recover(run.models / finder.FOLDER)
@@ -59,11 +59,16 @@ def fit_finder(run: Run, dataset: Dataset) -> None:
         network, card["history"], card["seconds"] = _fit(run, recipe, Source(digits, recipe.hands), unfinished)
         card["libraries"] = cards.libraries()
         finder_export.write(network, folder, _looks(held_out))
-        classifier = load_default(Settings(models=run.models))
+        classifier = load_default(_settings(run))
         evaluation = finder_evaluation.evaluate(folder.parent, classifier, held_out, run.evaluate_on)
         _describe_result(folder, {**card, "classifier": classifier.version}, evaluation)
         _put_in_place(folder, run, evaluation, [] if run.force else _compare(run, evaluation, classifier, held_out))
         shutil.rmtree(unfinished)
+
+
+def _settings(run: Run) -> Settings:
+    """Return the settings whose default version reads what is found: the package's while there is no other."""
+    return Settings(models=run.models, shipped_first=True)
 
 
 def _describe(run: Run, recipe: Recipe, dataset: Dataset) -> cards.Card:

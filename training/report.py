@@ -12,8 +12,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from service.digits import SIDE, scale
 from service.pictures import data_url
-from service.runtimes import SIGNATURE
-from service.versions import REPORT
+from service.runtimes import TensorFlow
+from service.versions import REPORT, read_card
 from training import figures
 from training.evaluate import Answers, Evaluation, reliability
 
@@ -91,13 +91,11 @@ def saliency(version: Path, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
     there, float32 holds nothing of its gradient. A SavedModel gives probabilities only, but their logarithms, less
     the mean of the ten, are those scores less their mean.
     """
-    model = tf.saved_model.load(str(version))  # the signature alone doesn't keep its variables
-    signature = model.signatures[SIGNATURE]
-    name, output = next(iter(signature.structured_input_signature[1])), next(iter(signature.structured_outputs))
-    pixels = tf.constant(scale(digits))
+    runtime = TensorFlow(version, read_card(version).input.scale)
+    pixels = tf.constant(scale(digits).reshape(-1, *runtime.signature.shape))
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        scores = tf.math.log(tf.maximum(signature(**{name: pixels})[output], np.finfo(np.float32).tiny))
+        scores = tf.math.log(tf.maximum(runtime.function(pixels), np.finfo(np.float32).tiny))
         score = tf.reduce_max(scores, axis=1) - tf.reduce_mean(scores, axis=1)
     gradient: NDArray[np.float32] = tape.gradient(score, pixels).numpy()
     return gradient.reshape(-1, SIDE, SIDE)

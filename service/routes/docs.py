@@ -7,7 +7,7 @@ import flask
 from flask import Blueprint, current_app
 
 from service.openapi import JSON, operation
-from service.routes.page import CONTENT_SECURITY_POLICY, HEADERS
+from service.routes.page import CONTENT_SECURITY_POLICY, HEADERS, root
 
 # Swagger UI sets styles of its own.
 POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
@@ -26,7 +26,7 @@ def description() -> flask.Response:
 @operation({"text/html": str})
 def docs() -> str:
     """Show the page of this description, to read it and to try what it describes."""
-    return flask.render_template("docs.html")
+    return flask.render_template("docs.html", root=root())
 
 
 @routes.after_request

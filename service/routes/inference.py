@@ -150,7 +150,7 @@ def read_vectors(request: InferRequest, raw: memoryview, reader: Predictor) -> N
     pixels = _read_pixels(given, raw).reshape(given.shape)
     if given.datatype == "UINT8":
         return digits.scale(pixels)
-    vectors: NDArray[np.float32] = tensors.check_range(pixels, given.name).reshape(count, -1)
+    vectors: NDArray[np.float32] = tensors.scale_numbers(pixels, given.name, reader.model.white).reshape(count, -1)
     return vectors.astype(np.float32, copy=False)
 
 

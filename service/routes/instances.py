@@ -42,4 +42,6 @@ def _read(instance: object, name: str, reader: Predictor) -> NDArray[np.float32]
         if instance.keys() != {wanted}:
             raise InvalidTensor(f'{name} is not a picture: the keys of an object must be "{wanted}" or "b64".')
         instance, name = instance[wanted], f"{name}.{wanted}"
-    return prepare_element(reader, instance["b64"], name) if is_base64(instance) else from_list(instance, name)
+    if is_base64(instance):
+        return prepare_element(reader, instance["b64"], name)
+    return from_list(instance, name, reader.model.white)

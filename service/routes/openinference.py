@@ -20,18 +20,19 @@ from service.errors import InvalidJSON, InvalidTensor, ModelError, UnknownModel,
 from service.models import Model
 from service.openapi import JSON, operation
 from service.predictor import Predictor
-from service.routes import binary, json_response, outputs, predictor, repository
+from service.routes import binary, json_response, outputs, predictor, repository, settings
 from service.routes.bodies import compress, read_body
 from service.routes.inference import InferRequest, read_request, read_vectors, read_wanted
 from service.routes.outputs import Answer, InferAnswer, Write
 from service.routes.uploads import ONE_DIGIT_ERRORS, SEVEN
-from service.versions import NAME
+from service.versions import MAX_NUMBER, NAME
 
 routes = Blueprint("openinference", __name__)
 
 HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
 PLATFORM = "tensorflow_savedmodel"
-EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"]
+EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"]
+MODEL_CONTROL = "model_repository"  # the extension that is there if the setting says so
 
 
 Raw = Annotated[
@@ -97,7 +98,8 @@ class ModelReady(msgspec.Struct, frozen=True):
 @operation(ServerMetadata)
 def server_metadata() -> flask.Response:
     """Tell which server this is, and what it speaks."""
-    return json_response(ServerMetadata("mnist-service", __version__, EXTENSIONS))
+    control = [MODEL_CONTROL] if settings().model_control else []
+    return json_response(ServerMetadata("mnist-service", __version__, [*EXTENSIONS, *control]))
 
 
 @routes.get("/v2/models")
@@ -198,6 +200,6 @@ def check_name(name: str) -> None:
 
 
 def _number(version: str) -> int:
-    if not (version.isascii() and version.isdecimal() and len(version) < 19):
+    if not (version.isascii() and version.isdecimal() and len(version) < 20 and int(version) <= MAX_NUMBER):
         raise UnknownModel(f"{version} is not a number of a version.")
     return int(version)

@@ -1,12 +1,14 @@
 """GET /: the page to draw a digit or give a picture of one, and see how it is read."""
 
+import re
+
 import flask
-from flask import Blueprint, current_app
+from flask import Blueprint, request
 
 from service import versions
 from service.errors import ModelError
 from service.openapi import operation
-from service.routes import repository
+from service.routes import repository, settings
 
 # Nothing is loaded from elsewhere, and no script or style runs that is not a file of /static.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -29,6 +31,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+# A path of a proxy; //host and /\host would be other servers.
+PREFIX = re.compile(r"(/[\w.~!$&'()*+,;=:@%-]+)+", re.ASCII)
+
 routes = Blueprint("page", __name__, static_folder="../static", static_url_path="/static")
 
 
@@ -36,8 +41,15 @@ routes = Blueprint("page", __name__, static_folder="../static", static_url_path=
 @operation({"text/html": str}, errors=(ModelError,))
 def page() -> str:
     """Show the page; its files are under /static."""
-    limit, model = current_app.config["MAX_CONTENT_LENGTH"], repository().default()
-    return flask.render_template("page.html", name=versions.NAME, model=model, max_bytes=limit)
+    model = repository().default()
+    return flask.render_template("page.html", root=root(), name=versions.NAME, model=model, settings=settings())
+
+
+def root() -> str:
+    """Return the address of / for a page: with the prefix that a proxy says, else relative to the page's own."""
+    if PREFIX.fullmatch(request.script_root):
+        return f"{request.script_root}/"
+    return "../" * (request.path.count("/") - 1)
 
 
 @routes.after_request

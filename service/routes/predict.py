@@ -7,7 +7,7 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import Meta
 
-from service.errors import ModelError, NoImage, ServiceError, UnsupportedMediaType
+from service.errors import InvalidBase64, ModelError, NoImage, ServiceError, UnsupportedMediaType
 from service.openapi import SCHEMA, operation
 from service.routes import Failure, json_response, predictor, refuse
 from service.routes.uploads import ERRORS, MANY_PICTURES, ONE_PICTURE, Query, read_image, read_images, read_preparation
@@ -39,7 +39,7 @@ def predict() -> flask.Response:
 
 
 @routes.post("/predict/batch")
-@operation(Batch, body=MANY_PICTURES, query=Query, errors=(NoImage, UnsupportedMediaType, ModelError))
+@operation(Batch, body=MANY_PICTURES, query=Query, errors=(NoImage, InvalidBase64, UnsupportedMediaType, ModelError))
 def predict_batch() -> flask.Response:
     """Predict every file of the request, in the order sent; a bad one has its error in its place."""
     reader, preparation = predictor(), read_preparation(request)

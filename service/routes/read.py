@@ -7,7 +7,7 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import Meta
 
-from service.errors import ModelError, NoImage, ServiceError, TooManyDigits, UnsupportedMediaType
+from service.errors import InvalidBase64, ModelError, NoImage, ServiceError, TooManyDigits, UnsupportedMediaType
 from service.openapi import SCHEMA, operation
 from service.routes import Failure, json_response, predictor, refuse
 from service.routes.uploads import FILE_ERRORS, MANY_PICTURES, ONE_PICTURE, SENDING_ERRORS, read_image, read_images
@@ -36,7 +36,7 @@ def read() -> flask.Response:
 
 
 @routes.post("/read/batch")
-@operation(Readings, body=MANY_PICTURES, errors=(NoImage, UnsupportedMediaType, ModelError))
+@operation(Readings, body=MANY_PICTURES, errors=(NoImage, InvalidBase64, UnsupportedMediaType, ModelError))
 def read_batch() -> flask.Response:
     """Read all digits in every file of the request, in the order sent; a bad one has its error in its place."""
     reader = predictor()

@@ -11,7 +11,7 @@ import numpy as np
 from flask import Blueprint, request
 from msgspec import UNSET
 from numpy.typing import NDArray
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, ValidationError
 
 from service.errors import (
     InvalidJSON,
@@ -27,7 +27,7 @@ from service.models import Model
 from service.openapi import operation
 from service.predictor import Predictor
 from service.routes import check_count, json_response, predictor, repository
-from service.routes.bodies import read_body
+from service.routes.bodies import read_body, to_utf8
 from service.routes.instances import is_base64, read_instances
 from service.routes.tfserving_messages import (
     METHOD,
@@ -48,7 +48,7 @@ from service.routes.tfserving_messages import (
 from service.routes.tfserving_schemas import ClassifyBody, PredictBody
 from service.routes.uploads import ONE_DIGIT_ERRORS
 from service.runtimes import SIGNATURE
-from service.versions import NAME
+from service.versions import MAX_NUMBER, NAME
 
 MODEL = "/v1/models/<segment:name>"
 ADDRESSES = (MODEL, f"{MODEL}/versions/<number:version>", f"{MODEL}/labels/<segment:label>")
@@ -74,10 +74,12 @@ class Segment(BaseConverter):
 class Number(BaseConverter):
     """The number of a version, in a path; it fits in 64 bits."""
 
-    regex = "[0-9]{1,18}"
+    regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
         """Read the number."""
+        if int(value) > MAX_NUMBER:
+            raise ValidationError
         return int(value)
 
 
@@ -111,7 +113,8 @@ def status(name: str, version: int | None = None, label: str | None = None) -> f
     statuses = [ModelVersionStatus.of(each) for each in present if number in (None, each.number)]
     if not statuses:
         wanted = "any versions" if number is None else f"version {number}"
-        raise UnknownModel(f"Could not find {wanted} of model {name}.")
+        reason = repository().emptiness if name == NAME else ""
+        raise UnknownModel(f"Could not find {wanted} of model {name}. {reason}".rstrip())
     return json_response(ModelStatus(statuses, name, any(each.state == "AVAILABLE" for each in statuses)))
 
 
@@ -217,7 +220,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[Message]) -> Message:
     if not body:
         raise InvalidJSON("JSON Parse error: The document is empty.")
     try:
-        return decoder.decode(body)
+        return decoder.decode(to_utf8(body))
     except msgspec.ValidationError as error:
         raise InvalidJSON(f"The JSON is not formatted correctly: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -99,9 +99,9 @@ class ModelVersionStatus(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, version: Version) -> "ModelVersionStatus":
-        """Describe a version; one that keeps serving as it was tells in the message why its new files don't."""
+        """Describe a version; one that is served may have a message, too: why its new files aren't, how it misreads."""
         code: Literal["OK", "UNKNOWN"] = "UNKNOWN" if version.state == "END" else "OK"
-        return cls(str(version.number), version.state, Status(code, version.reason))
+        return cls(str(version.number), version.state, Status(code, version.remark))
 
 
 class ModelStatus(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Meta
 from service import metrics
 from service.errors import InvalidJSON, ModelError, UnknownModel, UnsupportedMediaType
 from service.openapi import operation
-from service.repository import State
+from service.repository import State, Version
 from service.routes import json_response, repository, settings
 from service.routes.bodies import decode_json, read_body
 from service.routes.openinference import PLATFORM, check_name, find_model
@@ -112,7 +112,7 @@ class ModelIndex(msgspec.Struct, frozen=True):
     name: str
     version: str
     state: Annotated[str, Meta(description="READY, LOADING or UNAVAILABLE.")]
-    reason: Annotated[str, Meta(description="Why it can't be served.")]
+    reason: Annotated[str, Meta(description="Why it can't be served or be the default.")]
 
 
 @routes.get("/v2/models/<name>/config")
@@ -179,8 +179,12 @@ def index() -> flask.Response:
     body = read_body(request)
     asked = decode_json(body, IndexRequest) if body else IndexRequest()
     listed = [
-        ModelIndex(NAME, str(version.number), STATES[version.state], version.reason)
+        ModelIndex(NAME, str(version.number), STATES[version.state], version.remark or _unloaded(version))
         for version in reversed(repository().versions())
         if version.state == "AVAILABLE" or not asked.ready
     ]
     return json_response(listed)
+
+
+def _unloaded(version: Version) -> str:
+    return "Unloaded: it is served under its number alone." if repository().is_withdrawn(version.number) else ""

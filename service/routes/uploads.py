@@ -1,18 +1,14 @@
-"""The picture files in a request: multipart, raw, or base64 in JSON; and how they are to be prepared."""
+"""The picture files in a request: in a form, raw, or base64 in JSON; and how they are to be prepared."""
 
-import base64
-import binascii
-import time
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import Annotated, Any, cast, get_args
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl
 
 import flask
 import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from service.errors import (
     EmptyImage,
@@ -31,11 +27,14 @@ from service.errors import (
     WrongImageSize,
 )
 from service.predictor import Predictor, Preparation
-from service.routes import multipart
+from service.routes import check_count, data_urls, multipart, settings
+from service.routes.bodies import read_body, to_utf8
 
-FORM, JSON = "multipart/form-data", "application/json"
+FORM, URLENCODED, JSON = "multipart/form-data", "application/x-www-form-urlencoded", "application/json"
 BATCH = "/predict/batch"
-DISCARD_SECONDS = 2.0
+PICTURE_FIELDS = ("image", "images")  # where a form has no file
+MIN_PICTURE_BYTES = 26  # a GIF of one pixel; shorter text, such as a file's name, may be base64 by chance
+CURL_HINT = "To send a file, curl wants an @ before its name: -F image=@seven.png."
 
 
 # The bytes of a picture file, as OpenAPI describes what is not text.
@@ -108,7 +107,7 @@ def read_image(request: flask.Request, batch: str = BATCH) -> bytes:
 
     """
     kind = request.mimetype
-    return only(read_images(request), batch) if kind == FORM else from_body(receive(request), kind)
+    return only(read_images(request), batch) if kind in (FORM, URLENCODED) else from_body(read_body(request), kind)
 
 
 def from_body(body: bytes, kind: str) -> bytes:
@@ -119,8 +118,8 @@ def from_body(body: bytes, kind: str) -> bytes:
 
     """
     is_raw = kind in ("", "application/octet-stream") or kind.startswith("image/")
-    if (is_raw or kind == JSON) and not body:
-        raise NoImage("The request has no body: send a picture.")
+    if is_raw or kind == JSON:
+        _check_sent(body)
     if is_raw:
         return body
     if kind == JSON:
@@ -132,23 +131,67 @@ def from_body(body: bytes, kind: str) -> bytes:
 
 
 def read_images(request: flask.Request) -> list[bytes]:
-    """Take all picture files out of a multipart request, in the order sent.
+    """Take all picture files out of a form, in the order sent; one without files may have them as text.
 
     Raises:
-        ServiceError: NoImage, UnsupportedMediaType, TooLarge or MalformedRequest.
+        ServiceError: NoImage, InvalidBase64, UnsupportedMediaType, TooLarge or MalformedRequest.
 
     """
-    if request.mimetype != FORM:
+    kind = request.mimetype
+    if kind not in (FORM, URLENCODED):
         raise UnsupportedMediaType("Send the pictures as the files of a multipart/form-data request.")
-    body, boundary = receive(request), request.mimetype_params.get("boundary", "")
+    body = read_body(request)
+    _check_sent(body)
+    if kind == URLENCODED:
+        return _read_urlencoded(body, settings().max_files)
+    files, fields = multipart.read(body, multipart.read_boundary(request.content_type), request.max_form_parts)
+    if not (pictures := files or _read_fields(fields)):
+        raise NoImage("The request has no file: send a picture in a field such as image (curl -F image=@seven.png).")
+    return pictures
+
+
+def _check_sent(body: bytes) -> None:
+    if not body:
+        raise NoImage("The request has no body: send a picture.")
+
+
+def _read_urlencoded(body: bytes, max_fields: int) -> list[bytes]:
+    if body.isascii():
+        check_count(body.count(b"&") + 1, max_fields)
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")
+        if pictures := _read_fields((name, _restore_plus(text.encode("latin-1"))) for name, text in fields):
+            return pictures
+    raise UnsupportedMediaType(
+        f"The Content-Type is {URLENCODED}, as curl sends it unasked, and its field image is missing or empty: send "
+        "a file's bytes as image/*, JSON as application/json, or a multipart form (curl -F image=@seven.png)."
+    )
+
+
+def _restore_plus(content: bytes) -> bytes:
+    """Return a field's content as it was before its + was read as a blank: base64 is often sent without escapes."""
+    return content.strip().replace(b" ", b"+") if content.isascii() else content
+
+
+def _read_fields(fields: Iterable[multipart.Value]) -> list[bytes]:
+    """Take the pictures out of fields that are no files: what is in `PICTURE_FIELDS`, and any data: URL."""
+    return [_read_field(content) for name, content in fields if _may_be_picture(name, content)]
+
+
+def _may_be_picture(name: str, content: bytes) -> bool:
+    text = content[:99].decode("latin-1").lstrip()
+    return bool(text) if name in PICTURE_FIELDS else data_urls.is_data_url(text)
+
+
+def _read_field(content: bytes) -> bytes:
+    if not content.isascii():
+        return content  # a file without its name
     try:
-        parts = multipart.read(body, boundary, request.max_form_parts, request.max_form_memory_size)
-    except RequestEntityTooLarge as error:
-        raise _unreadable(request, error) from error
-    files = [data for name, data in parts if name or data]  # a form's empty file field has neither
-    if not files:
-        raise NoImage("The request has no file: send a picture in a field such as image.")
-    return files
+        picture = data_urls.decode(content.decode("ascii"))
+    except InvalidBase64 as error:
+        raise InvalidBase64(f"{error} {CURL_HINT}") from error
+    if len(picture) < MIN_PICTURE_BYTES:
+        raise InvalidBase64(f"The text in the form is too short to be an image in base64. {CURL_HINT}")
+    return picture
 
 
 def read_preparation(request: flask.Request) -> Preparation:
@@ -176,62 +219,14 @@ def only(files: list[bytes], batch: str = BATCH) -> bytes:
     return files[0]
 
 
-def receive(request: flask.Request) -> bytes:
-    """Take the body of a request, as it is sent.
-
-    Raises:
-        ServiceError: TooLarge or MalformedRequest.
-
-    """
-    try:
-        return request.get_data(cache=False)
-    except Exception as error:
-        raise _unreadable(request, error) from error
-
-
-def _unreadable(request: flask.Request, error: Exception) -> Exception:
-    # Besides werkzeug's own, these are the server's errors of a broken body, each server's own class.
-    if isinstance(error, HTTPException) and error.code == TooLarge.status:
-        _discard_body(request)
-        limits = f"{request.max_content_length} bytes and {request.max_form_parts} files"
-        return TooLarge(f"The request is too large: at most {limits} are read.")
-    return MalformedRequest("The request's body is broken or was cut short.")
-
-
-def _discard_body(request: flask.Request) -> None:
-    """Read on for a while: a client still sending when the connection is closed never sees the answer."""
-    deadline = time.monotonic() + DISCARD_SECONDS
-    with suppress(Exception):
-        while time.monotonic() < deadline and request.environ["wsgi.input"].read(2**16):
-            pass
-
-
 def _decode_json(body: bytes) -> bytes:
     try:
-        image = msgspec.json.decode(body, type=ImageInJSON).image
+        image = msgspec.json.decode(to_utf8(body), type=ImageInJSON).image
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidJSON(f'The body is not JSON of the form {{"image": "<base64>"}}: {error}.') from error
     if image is UNSET:
         raise NoImage('The JSON has no "image".')
-    return decode_base64(image)
-
-
-def decode_base64(text: str) -> bytes:
-    """Decode base64, with or without line breaks, or a data: URL.
-
-    Raises:
-        InvalidBase64: it is neither.
-
-    """
-    header, comma, data = text.partition(",") if text[:5].lower() == "data:" else ("", ",", text)
-    if not comma:
-        raise InvalidBase64("The data: URL has no comma.")
-    if header and not header.lower().endswith(";base64"):
-        return unquote_to_bytes(data)
-    try:
-        return base64.b64decode("".join(data.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidBase64(f"The image is not base64: {error}.") from error
+    return data_urls.decode(image)
 
 
 def prepare_element(reader: Predictor, file: bytes | str, name: str) -> NDArray[np.float32]:
@@ -242,6 +237,6 @@ def prepare_element(reader: Predictor, file: bytes | str, name: str) -> NDArray[
 
     """
     try:
-        return reader.prepare(decode_base64(file) if isinstance(file, str) else file)
+        return reader.prepare(data_urls.decode(file) if isinstance(file, str) else file)
     except ServiceError as error:
         raise type(error)(f"{name}: {error}") from error

@@ -1,5 +1,6 @@
 /** Several files: a table of what is read in each. */
 
+/** @import { Limits } from "./reduction.js" */
 /** @import { Failure, Reading } from "./service.js" */
 /** @typedef {{file: File, row: HTMLTableRowElement, picture: Blob | null, outcome: Reading | Failure | null}} Entry */
 
@@ -18,10 +19,10 @@ let abort = new AbortController();
 
 /**
  * @param {File[]} files
- * @param {number} limit bytes of a request
+ * @param {Limits} limits
  * @param {(entry: Entry) => void} open shows an entry, and again when its answer is here
  */
-export async function readBatch(files, limit, open) {
+export async function readBatch(files, limits, open) {
   closeBatch();
   const { signal } = abort;
   entries = files.map((file) => ({ file, row: newRow(file), picture: null, outcome: null }));
@@ -35,7 +36,7 @@ export async function readBatch(files, limit, open) {
   element("files").tBodies[0].replaceChildren(...entries.map((entry) => entry.row));
   element("batch").hidden = false;
   choose(entries[0]);
-  for await (const group of groups(entries, limit * ROOM)) {
+  for await (const group of groups(entries, { ...limits, bytes: limits.bytes * ROOM })) {
     await readGroup(group, signal);
     if (signal.aborted) return;
     for (const entry of group) showOutcome(entry);
@@ -61,15 +62,15 @@ export function batchText() {
 }
 
 /** Group files that fit in a request. A file that can't be copied is in a group with its error. */
-async function* groups(entries, limit) {
+async function* groups(entries, limits) {
   let [group, bytes] = [[], 0];
   for (const entry of entries) {
-    await copyFile(entry.file, limit).then(
+    await copyFile(entry.file, limits).then(
       (picture) => (entry.picture = picture),
       (error) => (entry.outcome = { error: sentence(error) }),
     );
     const size = entry.picture?.size ?? 0;
-    if (group.length === GROUP || bytes + size > limit) {
+    if (group.length === GROUP || bytes + size > limits.bytes) {
       yield group;
       [group, bytes] = [[], 0];
     }
@@ -92,7 +93,7 @@ function newRow(file) {
   const row = element("file-row").content.firstElementChild.cloneNode(true);
   row.querySelector("button").textContent = file.name;
   row.querySelector("img").src = URL.createObjectURL(file);
-  row.querySelector("img").onerror = ({ target }) => (target.hidden = true); // no browser shows TIFF and PPM
+  row.querySelector("img").onerror = ({ target }) => (target.hidden = true); // few browsers show HEIC and TIFF
   return row;
 }
 

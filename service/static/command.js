@@ -1,5 +1,7 @@
 /** The curl command of the same call, and the file it sends where the disk has none yet. */
 
+import { ROOT } from "./service.js";
+
 const element = (id) => document.getElementById(id);
 
 /**
@@ -7,7 +9,7 @@ const element = (id) => document.getElementById(id);
  * @param {boolean} downloadable whether the file is one that the disk doesn't have
  */
 export function showCommand(names, downloadable) {
-  const address = new URL(names.length > 1 ? "read/batch" : "read", document.baseURI);
+  const address = new URL(names.length > 1 ? "read/batch" : "read", ROOT);
   const files = names.map((name) => `-F ${quote(`image=@${formName(name)}`)}`);
   element("command").textContent = ["curl", ...files, address].join(" ");
   element("download").hidden = !downloadable;

@@ -1,4 +1,4 @@
-/** Cuts a digit out of a picture. */
+/** Cuts a digit out of a picture, or draws it smaller. */
 
 /** @import { Digit } from "./service.js" */
 
@@ -36,14 +36,22 @@ export function cut(image, digit, others) {
   const [x, y] = [Math.max(Math.floor(left - margin), 0), Math.max(Math.floor(top - margin), 0)];
   const wide = Math.min(Math.ceil(left + width + margin), image.naturalWidth) - x;
   const high = Math.min(Math.ceil(top + height + margin), image.naturalHeight) - y;
-  const scale = Math.min(1, MAX_SIDE / Math.max(wide, high));
+  return toBlob(draw(image, [x, y, wide, high], Math.min(1, MAX_SIDE / Math.max(wide, high))));
+}
+
+/**
+ * @param {HTMLImageElement} image
+ * @param {number[]} part left, top, width and height in the upright picture
+ * @param {number} scale 1 or less
+ */
+export function draw(image, [left, top, width, height], scale) {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(wide * scale));
-  canvas.height = Math.max(1, Math.round(high * scale));
+  canvas.width = Math.max(1, Math.floor(width * scale));
+  canvas.height = Math.max(1, Math.floor(height * scale));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, x, y, wide, high, 0, 0, canvas.width, canvas.height);
-  return toPNG(canvas);
+  context.drawImage(image, left, top, width, height, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }
 
 /** @returns how far a box may grow until it meets another */
@@ -53,11 +61,12 @@ function distance([left, top, width, height], [x, y, wide, high]) {
 
 /**
  * @param {HTMLCanvasElement} canvas
+ * @param {string} type of the picture's file
  * @returns {Promise<Blob>}
  */
-export function toPNG(canvas) {
+export function toBlob(canvas, type = "image/png") {
   return new Promise((resolve, reject) => {
-    const give = (blob) => (blob ? resolve(blob) : reject(new Error("the browser made no picture of the drawing")));
-    canvas.toBlob(give, "image/png");
+    const give = (blob) => (blob ? resolve(blob) : reject(new Error("the browser made no file of the picture")));
+    canvas.toBlob(give, type);
   });
 }

@@ -10,7 +10,7 @@ showColors();
 const forgetForms = { statePlugins: { oas3: { wrapSelectors: { hasUserEditedBody: () => () => false } } } };
 
 SwaggerUIBundle({
-  url: "openapi.json",
+  url: new URL("../openapi.json", document.currentScript.src).href,
   dom_id: "#docs",
   plugins: [forgetForms],
   deepLinking: true,

@@ -2,24 +2,25 @@
 
 /** @import { Digit, Explanation } from "./service.js" */
 
-import { cut, load } from "./cutting.js";
+import { cut } from "./cutting.js";
 import { explain } from "./service.js";
 
 export class Explainer {
   /** @type {Map<Digit, Promise<Explanation | null>>} */
   #explanations = new Map();
-  /** @type {Promise<HTMLImageElement> | undefined} */
-  #image;
   #abort = new AbortController();
   #picture;
+  #image;
   #digits;
 
   /**
    * @param {Blob} picture
+   * @param {Promise<HTMLImageElement | null>} image the picture, if it has several digits and can be shown
    * @param {Digit[]} digits all that it shows
    */
-  constructor(picture, digits) {
+  constructor(picture, image, digits) {
     this.#picture = picture;
+    this.#image = image;
     this.#digits = digits;
   }
 
@@ -44,7 +45,6 @@ export class Explainer {
 
   async #part(digit) {
     if (this.#digits.length === 1) return this.#picture;
-    this.#image ??= load(this.#picture);
     return cut(await this.#image, digit, this.#digits.filter((other) => other !== digit));
   }
 }

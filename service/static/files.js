@@ -1,5 +1,8 @@
 /** Picture files that are chosen, taken with the camera, dropped or pasted. */
 
+/** @import { Limits } from "./reduction.js" */
+
+import { reduce } from "./reduction.js";
 import { Problem } from "./service.js";
 
 /**
@@ -17,16 +20,19 @@ export function receiveFiles(inputs, receive) {
 
 /**
  * @param {File} file
- * @param {number} limit bytes
- * @returns {Promise<Blob>} a copy, which stays as it is whatever becomes of the file
+ * @param {Limits} limits
+ * @returns {Promise<Blob>} a copy that may be sent, which stays as it is whatever becomes of the file
  */
-export async function copyFile(file, limit) {
-  if (file.size > limit) throw new Problem(`The file is too large: at most ${Math.floor(limit / 1e5) / 10} MB are read.`);
-  const bytes = await file.arrayBuffer().catch(() => {
+export async function copyFile(file, limits) {
+  const picture = await reduce(file, limits);
+  if (picture.size > limits.bytes) {
+    throw new Problem(`The file is too large: at most ${Math.floor(limits.bytes / 1e5) / 10} MB are read.`);
+  }
+  const bytes = await picture.arrayBuffer().catch(() => {
     throw new Problem("The file can't be read: it has changed or is away. Choose it again.");
   });
   if (!bytes.byteLength) throw new Problem("The file is empty.");
-  return new Blob([bytes], { type: file.type });
+  return new Blob([bytes], { type: picture.type });
 }
 
 function receiveChosen(input, receive) {

@@ -1,16 +1,14 @@
 /** The page: pictures come in by drawing or as files, go to the service, and its answer is shown. */
 
-/** @import { Reading } from "./service.js" */
-
 import { announce, showBusy } from "./answer.js";
 import { batchText, closeBatch, readBatch } from "./batch.js";
 import { digitAt } from "./boxes.js";
 import { copyOnClick } from "./clipboard.js";
 import { offerDownload, showCommand } from "./command.js";
-import { toPNG } from "./cutting.js";
+import { toBlob } from "./cutting.js";
 import { copyFile, receiveFiles } from "./files.js";
 import { drawWithKeyboard } from "./keyboard.js";
-import { hidePhoto, isPhotoShown, photoSize, showPhoto } from "./photo.js";
+import { hidePhoto, isPhotoShown, showPhoto } from "./photo.js";
 import { drawWithPointer } from "./pointer.js";
 import { Reader } from "./reader.js";
 import { select, showFailure, shownNumber, showNoReading, showReading } from "./reading.js";
@@ -22,8 +20,9 @@ const DRAWING = "drawing.png";
 const element = (id) => document.getElementById(id);
 const canvas = element("canvas");
 const strokes = new Strokes(canvas);
-const limit = Number(element("file").dataset.maxBytes);
-const reader = new Reader(showAnswer, showFailure);
+const { maxBytes, maxPixels } = element("file").dataset;
+const limits = { bytes: Number(maxBytes), pixels: Number(maxPixels) };
+const reader = new Reader(showReading, showFailure);
 
 function readDrawing() {
   hidePhoto();
@@ -37,7 +36,7 @@ function readDrawing() {
   }
   showBusy();
   reader.read(async () => {
-    const picture = await toPNG(canvas);
+    const picture = await toBlob(canvas);
     offerDownload(picture);
     return picture;
   });
@@ -51,19 +50,19 @@ function readFiles(files, onDisk) {
   strokes.clear();
   showCommand(files.map((file) => file.name), !onDisk && files.length === 1);
   if (files.length > 1) {
-    readBatch(files, limit, showEntry);
+    readBatch(files, limits, showEntry);
     return;
   }
   const [file] = files;
   showFile(file);
   offerDownload(file);
-  reader.read(() => copyFile(file, limit));
+  reader.read(() => copyFile(file, limits));
 }
 
 function showEntry({ file, picture, outcome }) {
   showFile(file);
   if (isFailure(outcome)) showFailure(outcome.error);
-  else if (outcome) showAnswer(outcome, picture);
+  else if (outcome) showReading(outcome, picture);
 }
 
 function showFile(file) {
@@ -72,14 +71,6 @@ function showFile(file) {
   showPhoto(file);
   showTools();
   showBusy();
-}
-
-/**
- * @param {Reading} reading
- * @param {Blob} picture
- */
-function showAnswer(reading, picture) {
-  showReading(reading, picture, isPhotoShown() ? photoSize() : Promise.resolve(canvas));
 }
 
 function showTools() {

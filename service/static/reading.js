@@ -4,6 +4,7 @@
 
 import { announce, awaitFigures, showDigit, showError, showFigures, showNothing } from "./answer.js";
 import { hideBoxes, markBox, showBoxes } from "./boxes.js";
+import { load } from "./cutting.js";
 import { Explainer } from "./explainer.js";
 import { markDigit, showNumber } from "./number.js";
 
@@ -21,19 +22,19 @@ let selected = null;
 
 /**
  * @param {Reading} reading
- * @param {Blob} picture
- * @param {Promise<{width: number, height: number} | null>} size of the picture where it is shown
+ * @param {Blob} picture that was sent
  */
-export function showReading(reading, picture, size) {
+export function showReading(reading, picture) {
   forget();
   shown = reading;
   digits = reading.lines.flatMap((line) => line.digits);
-  explainer = new Explainer(picture, digits);
+  const image = digits.length > 1 ? load(picture).catch(() => null) : Promise.resolve(null);
+  explainer = new Explainer(picture, image, digits);
   section.dataset.digits = digits.length === 1 ? "one" : "several";
   showNumber(reading, select);
   select(Math.max(digits.findIndex((digit) => digit.uncertain), 0)); // the one to look at
   showSummary();
-  size.then((seen) => shown === reading && showPlaces(seen));
+  image.then((seen) => shown === reading && showPlaces(seen));
 }
 
 /** @param {string} sentence */
@@ -71,8 +72,8 @@ function forget() {
   digits = [];
 }
 
-function showPlaces(size) {
-  if (digits.length > 1 && size) showBoxes(digits, size);
+function showPlaces(image) {
+  if (image) showBoxes(digits, { width: image.naturalWidth, height: image.naturalHeight });
   else hideBoxes();
   markBox(digits.indexOf(selected));
 }

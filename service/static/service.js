@@ -12,6 +12,9 @@
 /** @typedef {{error: string}} Failure */
 /** @typedef {{digit: number, ink: string, seen: string, overlay: string}} Explanation  That of POST /explain. */
 
+/** Where the service's paths begin, whatever the page's own address. */
+export const ROOT = new URL("..", import.meta.url);
+
 const PATIENCE = 30_000; // milliseconds
 
 /** A sentence for whoever uses the page. */
@@ -49,7 +52,7 @@ async function post(path, body, isRight, signal) {
   const [response, answer] = await patiently(signal, async (signal) => {
     // The service recognises files by their content.
     const headers = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
-    const response = await fetch(path, { method: "POST", body, headers, signal });
+    const response = await fetch(new URL(path, ROOT), { method: "POST", body, headers, signal });
     return [response, await response.text().then(JSON.parse).catch(notJSON)];
   }).catch(unanswered);
   if (response.ok && isRight(answer ?? {})) return answer;

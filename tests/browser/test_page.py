@@ -24,6 +24,8 @@ pytest.importorskip("playwright", reason="The page's tests need Playwright: pip 
 
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
 
+expect.set_options(timeout=30_000)  # to make large pictures smaller takes seconds on a machine that is busy
+
 CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
 
 # Strokes of digits, as shares of the box around each.
@@ -59,6 +61,9 @@ REPORT = f"""
     <img src="data:image/png;base64,{base64.b64encode(SEVEN.read_bytes()).decode()}" alt="7">
 """
 
+TURNED = Image.Exif()  # as a phone that is held upright saves a photo
+TURNED[ExifTags.Base.Orientation] = 6
+
 # Makes a File of base64 text in the page, as an event of dropping or pasting holds it.
 TRANSFER = """
     ([content, name]) => {
@@ -68,6 +73,16 @@ TRANSFER = """
         return transfer;
     }
 """
+
+# Keeps in the page what it sends.
+KEEP_SENT = """
+    window.sent = [];
+    const send = window.fetch;
+    window.fetch = (address, options) => (window.sent.push(options.body), send(address, options));
+    null
+"""
+SENT_BYTES = "window.sent[0].arrayBuffer().then((bytes) => [...new Uint8Array(bytes)])"
+SENT_SIZE = "createImageBitmap(window.sent[0]).then(({width, height}) => [width, height])"
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +238,30 @@ def download(page: Page, folder: Path) -> Path:
 def curl(page: Page, folder: Path) -> str:
     command = shlex.split(text(page, "#command"))
     return subprocess.run([*command, "-sS"], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("path", ["/mnist", "/mnist/"])
+def test_behind_a_proxy_that_strips_a_prefix(browser: Browser, server: Server, path: str) -> None:
+    """The page's own address is /mnist; what is asked below it goes to the service without."""
+    here, page = f"http://127.0.0.1:{server.port}", browser.new_page()
+
+    def strip(route: Route) -> None:
+        stripped = route.request.url.removeprefix(f"{here}/mnist")
+        headers = {**route.request.headers, "x-forwarded-prefix": "/mnist"}
+        body = SEVEN.read_bytes() if route.request.method == "POST" else None  # of a Blob, Playwright has no bytes
+        answer = page.request.fetch(
+            f"{here}/{stripped.lstrip('/')}", method=route.request.method, headers=headers, data=body
+        )
+        route.fulfill(response=answer)
+
+    said = listen(page)
+    page.route(re.compile(rf"^{here}/mnist"), strip)
+    page.goto(here + path, wait_until="networkidle")
+    page.set_input_files("#file", SEVEN)
+    expect_answer(page)
+    assert f"{here}/mnist/read" in text(page, "#command")
+    assert said == []
+    page.close()
 
 
 def test_loads_without_a_word_in_the_console(browser: Browser, server: Server) -> None:
@@ -560,24 +599,78 @@ def test_boxes_lie_on_the_ink(page: Page, server: Server, mnist: data.Dataset, t
     write_sheet(mnist, tmp_path / "sheet.png", "3059", "19")
     upright = Image.open(tmp_path / "sheet.png")
     file = tmp_path / ("sheet.jpeg" if turned else "sheet.png")
-    if turned:  # as a phone that is held upright saves it
-        exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = 6
-        upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif)
+    if turned:
+        upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=TURNED)
     page.set_input_files("#file", file)
     expect_number(page, "3059", "19")
     assert page.locator("#figures").is_visible()
+    lines = server.post(file.read_bytes(), "/read")[1]["lines"]
+    expect_boxes(page, [digit["box"] for line in lines for digit in line["digits"]], upright.width)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("sheet.png", {}), ("sheet.jpeg", {"progressive": True}), ("turned.jpeg", {"progressive": True, "exif": TURNED})],
+)
+def test_a_large_picture_is_sent_smaller_and_its_boxes_lie_on_the_ink(
+    page: Page, server: Server, mnist: data.Dataset, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    lines = server.post(write_sheet(mnist, tmp_path / "small.png", "3059", "19"), "/read")[1]["lines"]
+    small = Image.open(tmp_path / "small.png")
+    large = small.resize((8 * small.width, 8 * small.height))
+    (large.transpose(Image.Transpose.ROTATE_90) if "exif" in options else large).save(tmp_path / name, **options)
+    assert server.post((tmp_path / name).read_bytes(), "/read")[0] == 413
+    page.evaluate(KEEP_SENT)
+    page.set_input_files("#file", tmp_path / name)
+    expect_number(page, "3059", "19")
+    width, height = page.evaluate(SENT_SIZE)
+    assert 512 < height < width < large.width
+    assert page.locator("#figures").is_visible()
+    expect_boxes(page, [digit["box"] for line in lines for digit in line["digits"]], small.width)
+
+
+def test_a_file_of_too_many_bytes_is_sent_smaller(page: Page, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(200, 256, (2000, 2500, 3), np.uint8)
+    photo = Image.fromarray(noise)
+    photo.paste(Image.new("RGB", (900, 900)), (700, 500), Image.open(SEVEN).resize((900, 900)))
+    photo.save(tmp_path / "photo.png")
+    assert (tmp_path / "photo.png").stat().st_size > 10 * 2**20
+    page.set_input_files("#file", [tmp_path / "photo.png", tmp_path / "photo.png"])
+    expect(page.locator("#files .read")).to_have_text(["7", "7"])
+
+
+@pytest.mark.parametrize(("kind", "size"), [("PNG", 280), ("TIFF", 280), ("HEIF", 280), ("TIFF", 4000)])
+def test_a_file_that_is_small_or_that_the_browser_does_not_show_is_sent_as_it_is(
+    page: Page, tmp_path: Path, kind: str, size: int
+) -> None:
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif", reason="HEIC needs pillow-heif").register_heif_opener()
+    file = tmp_path / f"7.{kind.lower()}"
+    Image.open(SEVEN).resize((size, size)).convert("RGB").save(
+        file, kind, **({"compression": "tiff_lzw"} if kind == "TIFF" else {})
+    )
+    page.evaluate(KEEP_SENT)
+    page.set_input_files("#file", file)
+    if size > 3500:
+        expect_error(page, "4000x4000 pixels; at most 12500000 are read: send it smaller, such as 3535x3535.")
+    else:
+        expect_answer(page)
+    if file.stat().st_size < 2**20:
+        assert bytes(page.evaluate(SENT_BYTES)) == file.read_bytes()
+
+
+def expect_boxes(page: Page, boxes: list[list[float]], width: float) -> None:
+    """Expect boxes around those in an upright picture, of this width, that is shown."""
     picture = page.locator("#photo").bounding_box()
     assert picture
-    zoom = picture["width"] / upright.width
-    lines = server.post(file.read_bytes(), "/read")[1]["lines"]
-    for i, digit in enumerate([digit for line in lines for digit in line["digits"]]):
+    zoom = picture["width"] / width
+    for i, box in enumerate(boxes):
         drawn = page.locator("#boxes rect").nth(i).bounding_box()
         assert drawn
-        left, top, width, height = (zoom * edge for edge in digit["box"])
-        middle = (picture["x"] + left + width / 2, picture["y"] + top + height / 2)
+        left, top, wide, high = (zoom * edge for edge in box)
+        middle = (picture["x"] + left + wide / 2, picture["y"] + top + high / 2)
         assert (drawn["x"] + drawn["width"] / 2, drawn["y"] + drawn["height"] / 2) == pytest.approx(middle, abs=2)
-        assert 0 < drawn["width"] - width < 20
+        assert 0 < drawn["width"] - wide < 20
 
 
 def test_a_digit_that_is_not_explained_has_its_probabilities(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:

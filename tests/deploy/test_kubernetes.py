@@ -205,6 +205,11 @@ def test_pods_run_as_the_images_do(objects: list[Any]) -> None:
         assert "volumes" not in pod or models in mounts(pod).values()
 
 
+def test_the_package_serves_while_the_volume_is_empty() -> None:
+    environment = dict(re.findall(r"(MNIST_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+    assert read_settings({"MNIST_SHIPPED_FIRST": environment["MNIST_SHIPPED_FIRST"]}).shipped_first
+
+
 def test_the_service_reads_the_volume_that_the_training_writes(components: list[Any], kserve: list[Any]) -> None:
     claim = find(components, "PersistentVolumeClaim", "mnist-models")["metadata"]["name"]
     assert claim in mounts(find(components, "Deployment")["spec"]["template"]["spec"])

@@ -8,6 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from service import images  # noqa: F401 - it makes HEIC known to Pillow
 from tests.conftest import SEVEN
 
 
@@ -22,7 +23,7 @@ def encode(kind: str) -> list[bytes]:
     return files
 
 
-FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF")}
+FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF")}
 PICTURES = st.sampled_from([*chain(*FILES.values())])
 
 schemathesis.openapi.format("binary", PICTURES)

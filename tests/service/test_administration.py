@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from service import models, versions
 from service.__main__ import main
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, clean_environment, copy_two_versions
+from tests.conftest import ROOT, clean_environment, copy_two_versions, save_variant
 
 
 @pytest.fixture
@@ -235,11 +235,46 @@ def test_a_folder_that_is_read_only_is_told(folder: Path) -> None:
         copy.chmod(0o755)
 
 
-def test_a_folder_without_versions_shows_the_shipped_ones_and_has_nothing_to_label(tmp_path: Path) -> None:
+def test_a_folder_without_versions_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "mnist"
+    for arguments in (["list"], ["verify"], ["label", "stable", "2"], ["rollback"]):
+        result = run(folder, *arguments)
+        assert result.exit_code == 1
+        assert f"There is no version in {folder}: put one there, as {folder / '1'}." in result.output
+
+
+def test_a_folder_without_versions_shows_the_shipped_ones_if_they_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mnist"
+    monkeypatch.setenv("MNIST_SHIPPED_FIRST", "true")
     assert states(folder) == {"3": "default", "2": "intact", "1": "intact"}
+    assert run(folder, "verify").exit_code == 0
     for arguments in (["label", "stable", "2"], ["rollback"]):
-        assert f"There is no version in {folder}." in run(folder, *arguments).output
+        assert f"There is no version in {folder}: " in run(folder, *arguments).output
+
+
+def test_a_version_that_misreads_is_told_and_not_the_default(folder: Path, shipped: Path) -> None:
+    save_variant(shipped, folder / "7", white=255)
+    found = states(folder)
+    assert (found["3"], found["2"]) == ("default", "intact")
+    assert found["7"].startswith("intact; It reads ")
+    assert "right where white is 255" in found["7"]
+    assert run(folder, "rollback").stdout == "The default is version 2.\n"
+    shutil.rmtree(folder / "3")
+    for number in (1, 2):
+        shutil.rmtree(folder / str(number))
+    assert states(folder)["7"].startswith("default; It reads ")
+
+
+def test_what_looks_like_a_version_is_told(folder: Path) -> None:
+    (folder / "2").rename(folder / "0002")
+    (folder / "99999999999999999999").mkdir()
+    (folder / "7.keras").write_bytes(b"?")
+    result = run(folder, "list")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["version", "3", "2", "1"]
+    assert "99999999999999999999 is no version: numbers go up to" in result.stderr
+    assert 'keras.models.load_model("7.keras").export(' in result.stderr
 
 
 def test_the_command_itself(folder: Path) -> None:

@@ -78,6 +78,14 @@ def as_json(image: str) -> bytes:
         (b"{}", JSON, 400, "no_image"),
         (as_json("no base64!"), JSON, 400, "invalid_base64"),
         (as_json("data:image/png;base64"), JSON, 400, "invalid_base64"),
+        (as_json("%zz"), JSON, 400, "invalid_base64"),
+        (as_json("abcde"), JSON, 400, "invalid_base64"),
+        (as_json("QQ==QQ=="), JSON, 400, "invalid_base64"),
+        (b"image=four", "application/x-www-form-urlencoded", 400, "invalid_base64"),
+        (b"image=no base64!", "application/x-www-form-urlencoded", 400, "invalid_base64"),
+        (b"image=", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b"", "application/x-www-form-urlencoded", 400, "no_image"),
+        (b"&" * 5, "application/x-www-form-urlencoded", 413, "too_large"),
         (as_json(""), JSON, 400, "empty_image"),
         (as_json(base64.b64encode(b"text").decode()), JSON, 415, "unreadable_image"),
     ],
@@ -116,6 +124,8 @@ def test_a_body_of_megabytes_too_many_gets_its_answer_not_a_reset(server: Server
         b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n",
         b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: seven\r\n\r\n",
         b"NO HTTP AT ALL\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + DIGIT,
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n" + DIGIT[:99],
     ],
 )
 def test_broken_http_is_the_clients_error(server: Server, request_bytes: bytes) -> None:
@@ -143,6 +153,12 @@ def test_damaged_files_are_never_the_services_error(server: Server, data: st.Dat
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["image/png", JSON, "multipart/form-data; boundary=limit"]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(["image/png", JSON, "multipart/form-data; boundary=limit", "application/x-www-form-urlencoded"]),
+)
 def test_any_bytes_are_never_the_services_error(server: Server, content: bytes, kind: str) -> None:
     assert server.post(content, kind=kind)[0] in (400, 413, 415)
+    for encoding in ("gzip", "deflate", "br"):
+        headers = {"Content-Type": kind, "Content-Encoding": encoding}
+        assert server.ask("POST", "/predict", content, headers)[0] in (400, 413, 415)

@@ -137,10 +137,10 @@ def test_names_of_files_are_labels(tmp_path: Path) -> None:
 
 
 def test_labelled_files_that_are_no_images_by_their_suffix_are_named(tmp_path: Path) -> None:
-    touch(tmp_path, "7/a.png", "7/a.heic", "8_b.pdf", "README.md", "7/.hidden", ".git/8/x")
+    touch(tmp_path, "7/a.png", "7/a.mov", "8_b.pdf", "README.md", "7/.hidden", ".git/8/x")
     labels = evaluate.load(str(tmp_path))
     assert labels_of(labels) == {"7/a.png": 7}
-    assert labels.left_out == {"no_image": ["7/a.heic", "8_b.pdf"]}
+    assert labels.left_out == {"no_image": ["7/a.mov", "8_b.pdf"]}
 
 
 @pytest.mark.parametrize(("name", "comma"), [("index.csv", ","), ("labels.csv", ","), ("index.tsv", "\t")])

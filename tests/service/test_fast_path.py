@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 
 import flask
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service import answers
+from service import fast_path as fast_path_module
 from service.app import create_app
 from service.fast_path import MAX_BYTES, FastPath
 from service.parser import Request, RequestParser
@@ -24,6 +26,7 @@ SEVENS = png(np.tile(np.asarray(Image.open(SEVEN)), (1, 2)))
 LENGTH = "Inference-Header-Content-Length"
 ENVIRON = {"wsgi.url_scheme": "http", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SCRIPT_NAME": ""}
 KEY = "a-key"
+ERRORS = "mnist_fast_path_errors_total{}"
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,27 @@ def test_what_is_rare_large_or_wrong_is_left_to_the_views_and_not_counted(
     assert counts() == before
 
 
+def test_what_fails_is_counted_and_logged_once_a_minute_and_left_to_the_views(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings())
+    broken = FastPath(app, [])
+    monkeypatch.setattr(broken, "_finder", None)
+    monkeypatch.setattr(fast_path_module, "LOG_EVERY_SECONDS", 0.5)
+    before = counts()[ERRORS]
+    large = png(np.asarray(Image.open(SEVEN).resize((100, 100))))
+    asked = [request("/predict", large, {}), request("/predict", DIGIT, {}), request("/predict", b"no picture", {})]
+    for pause in (0.0, 0.0, 0.6):
+        time.sleep(pause)
+        assert [answer is not None for answer in broken.answer(asked)] == [False, True, False]
+    assert counts()[ERRORS] == before + 3
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "The fast path failed, and left a request to the framework."
+    ] * 2
+    assert "AttributeError" in caplog.text
+    assert json.loads(answers.answer(app, request("/predict", large, {})).partition(b"\r\n\r\n")[2])["digit"] == 7
+
+
 def test_other_methods_are_left_to_the_views(fast_path: FastPath) -> None:
     for method in ("GET", "HEAD", "OPTIONS", "PUT"):
         assert not fast_path.takes(request("/predict", DIGIT, {}, method))
@@ -169,8 +193,9 @@ def test_damaged_requests_are_answered_as_the_views_do_or_left_to_them(
     path, body, headers = sent
     start = data.draw(st.integers(0, len(body)))
     damaged = body[:start] + data.draw(st.binary(max_size=8)) + body[start + data.draw(st.integers(0, 8)) :]
-    asked = request(path, damaged, headers)
+    asked, errors = request(path, damaged, headers), counts()[ERRORS]
     (answer,) = fast_path.answer([asked])
+    assert counts()[ERRORS] == errors
     if answer:
         assert parts(answers.success(*answer, asked)) == parts(answers.answer(app, request(path, damaged, headers)))
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service import files, models
 from service.finder import Finder
@@ -165,6 +166,23 @@ def test_folders_are_searched_by_suffix_and_in_natural_order(tmp_path: Path) -> 
     assert files.find(["z", str(tmp_path / "e"), "a"]) == ["z", str(tmp_path / "e"), "a"]
 
 
+def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path) -> None:
+    with Image.open(SEVEN) as seven:
+        seven.resize((280, 280)).convert("RGB").save(tmp_path / "7.HEIC", "HEIF")
+    (tmp_path / "b").mkdir()
+    for name in ("clip.mov", "notes.txt", ".hidden", "b/x.pdf"):
+        (tmp_path / name).touch()
+    for command in ("predict", "read"):
+        result = run(command, "--format", "jsonl", tmp_path)
+        assert [row["file"] for row in read_jsonl(result)] == [str(tmp_path / "7.HEIC")]
+        assert result.stderr.decode() == (
+            f"Left out as no pictures, by their suffix: {tmp_path}/b/x.pdf, {tmp_path}/clip.mov, {tmp_path}/notes.txt "
+            "(3 in all).\n"
+        )
+        assert result.returncode == 0
+    assert read_csv(run("predict", tmp_path / "7.HEIC"))[0]["digit"] == "7"
+
+
 def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "nothing.png").touch()
@@ -224,10 +242,10 @@ def test_settings_apply(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_loaded_is_told_once(folder: Path, shipped: Path, tmp_path: Path) -> None:
     version = Path(shutil.copytree(shipped, tmp_path / "mnist" / "9"))
     shutil.rmtree(version / "assets.extra")
-    (version / "saved_model.pb").write_bytes(b"")
+    (version / "saved_model.pb").write_bytes(b"damaged")
     result = run("--models", tmp_path, "--workers", "2", "predict", folder)
     assert (result.returncode, result.stdout) == (1, b"")
-    assert result.stderr.startswith(b"Error: TensorFlow finds no signature serving_default in ")
+    assert result.stderr.startswith(b"Error: TensorFlow can't read ")
     assert b"Traceback" not in result.stderr
 
 
@@ -251,7 +269,8 @@ def test_a_terminal_shows_a_table() -> None:
     assert shown.splitlines() == [
         "file             digit  confidence",
         "tests/seven.png      7     100.00%",
-        "README.md        This is not a picture in a format that is read (PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM).",
+        "README.md        This is not a picture in a format that is read "
+        "(PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM, AVIF, HEIF).",
         "nope             This can't be read: no such file or directory.",
     ]
     assert errors == b""

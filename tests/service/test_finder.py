@@ -57,7 +57,7 @@ def test_one_in_the_models_folder_is_loaded_and_else_the_shipped_one(folder: Pat
 
 def test_it_is_no_version_and_no_model(folder: Path, shipped: Path, tmp_path: Path) -> None:
     copy_version(shipped, tmp_path)
-    assert list(versions.find(versions.home(tmp_path))) == [9]
+    assert list(versions.find(tmp_path / versions.NAME)) == [9]
     with serving("--workers", "1", "--models", str(tmp_path)) as server:
         assert [each["name"] for each in server.ask("POST", "/v2/repository/index")[1]] == ["mnist"]
         assert server.ask("GET", "/v2/models/finder")[0] == 404
@@ -91,7 +91,10 @@ def spoil(folder: Path, how: str) -> None:
         ("a classifier", "model.tflite is no finder: it has no output of the shape (128, 128)."),
     ],
 )
-def test_a_damaged_one_stops_the_start_with_a_sentence(folder: Path, tmp_path: Path, how: str, sentence: str) -> None:
+def test_a_damaged_one_stops_the_start_with_a_sentence(
+    folder: Path, shipped: Path, tmp_path: Path, how: str, sentence: str
+) -> None:
+    copy_version(shipped, tmp_path)
     spoil(folder, how)
     with pytest.raises(ModelError) as error:
         finders.load(tmp_path)

@@ -1,15 +1,23 @@
 """Every format and mode becomes the same grayscale picture."""
 
 import io
+import struct
+import subprocess
+import sys
+import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
 
 from service import images
 from service.digits import prepare, scale, take
-from service.errors import TooLarge, UnreadableImage
+from service.errors import NoDigit, TooLarge, UnreadableImage
 from service.finder import Finder
+from tests.conftest import ROOT
 from training.data import Dataset
 
 INK = np.zeros((40, 30), np.uint8)
@@ -90,7 +98,7 @@ def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
     start = one_scan.index(b"\xff\xda")
     first_of_several = one_scan[: start + 2] + bytes([0, 8, 1, 1, 0, 0, 63, 0])  # a scan of one component
     for data in (first_of_several, one_scan[:2] + b"\xff" + first_of_several[2:]):
-        with pytest.raises(TooLarge, match="at most 3599 are read"):
+        with pytest.raises(TooLarge, match="60x60 pixels; at most 3599 are read: send it smaller, such as 59x59"):
             images.decode(data, 3599, 1)
         with pytest.raises(UnreadableImage):
             images.decode(data, 3600, 1)
@@ -98,3 +106,148 @@ def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
     Image.new("RGB", (60, 60), "white").save(progressive, "JPEG", progressive=True)
     with pytest.raises(TooLarge):
         images.decode(progressive.getvalue(), 3599, 1)
+
+
+def save(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_pictures_of_phones(kind: str) -> None:
+    for mode in ("L", "RGB"):
+        assert np.abs(decode(Image.fromarray(INK).convert(mode), kind, quality=95).astype(int) - INK).max() < 40
+
+
+def test_heic_is_turned_once() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = decode(Image.fromarray(INK), "HEIF", exif=exif.tobytes(), quality=95)
+    assert np.abs(image.astype(int) - np.rot90(INK, -1)).max() < 40
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_pictures_larger_than_their_file_says_are_not_decoded(kind: str) -> None:
+    data = save(Image.new("L", (600, 500), "white"), kind)
+    assert images.decode(data, 300_000, 1).shape == (500, 600)
+    with pytest.raises(TooLarge):
+        images.decode(data, 299_999, 1)
+    size = data.replace(b"ispe" + struct.pack(">III", 0, 600, 500), b"ispe" + struct.pack(">III", 0, 60, 50))
+    assert size != data
+    for brand in (data[8:12], b"mif1"):
+        with pytest.raises((TooLarge, UnreadableImage)):
+            images.decode(size[:8] + brand + size[12:], 60_000, 1)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+@given(place=st.floats(0, 1), value=st.binary(min_size=1, max_size=8))
+def test_damaged_pictures_of_phones_are_refused_or_read(kind: str, place: float, value: bytes) -> None:
+    data = bytearray(save(Image.fromarray(INK), kind))
+    start = int(place * (len(data) - len(value)))
+    data[start : start + len(value)] = value
+    with suppress(TooLarge, UnreadableImage):
+        assert images.decode(bytes(data), 10**6, 1).dtype == np.uint8
+
+
+def test_a_sequence_of_avif_pictures_is_refused() -> None:
+    pictures = [Image.new("L", (64, 64), value) for value in (0, 255)]
+    with pytest.raises(UnreadableImage, match="sequence"):
+        images.decode(save(pictures[0], "AVIF", save_all=True, append_images=pictures[1:]), 10**6, 5)
+
+
+def test_without_its_decoder_heic_is_refused_by_name() -> None:
+    program = "import sys; sys.modules['pillow_heif'] = None; from service import images; images.decode({}, 9**9, 1)"
+    data = save(Image.fromarray(INK), "HEIF")
+    result = subprocess.run([sys.executable, "-c", program.format(data)], capture_output=True, cwd=ROOT, check=False)
+    assert b"UnreadableImage: This is a HEIC picture, which is not read here: send it as JPEG" in result.stderr
+
+
+def test_metadata_of_a_png_refuses_no_picture() -> None:
+    info = PngImagePlugin.PngInfo()
+    bomb = zlib.compress(bytes(2**26), 9)
+    info.add(b"zTXt", b"Comment\0\0" + bomb)
+    info.add(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + bomb)
+    info.add(b"iCCP", b"profile\0\0" + bomb)
+    info.add(b"gAMA", b"\0")  # damaged
+    info.add(b"zTXt", b"Comment\0\0" + bomb, after_idat=True)
+    picture = Image.merge("RGB", [Image.fromarray(INK)] * 3)
+    np.testing.assert_array_equal(decode(picture, pnginfo=info), INK)
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [((220, 30, 30), (40, 110, 60)), ((40, 110, 60), (220, 30, 30)), ((90, 90, 200), (130, 90, 40))],
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "HEIF", "AVIF"])
+def test_ink_of_the_papers_lightness_is_seen_by_its_color(
+    kind: str, ink: tuple[int, int, int], paper: tuple[int, int, int]
+) -> None:
+    mask = Image.fromarray(INK).resize((300, 400))
+    gray = decode(Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, paper), mask), kind)
+    inside = np.asarray(mask.resize(gray.shape[::-1])) > 127
+    assert abs(float(np.median(gray[inside])) - float(np.median(gray[~inside]))) > 100
+
+
+@pytest.mark.parametrize("ink", [(0, 0, 0), (20, 40, 160), (150, 20, 20), (190, 190, 190)])
+def test_ink_that_differs_in_lightness_stays_gray(ink: tuple[int, int, int]) -> None:
+    mask = Image.fromarray(INK)
+    picture = Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, (250, 245, 230)), mask)
+    np.testing.assert_array_equal(decode(picture), np.asarray(picture.convert("L")))
+
+
+def test_cielab_is_read_by_its_lightness() -> None:
+    gray, neutral = Image.fromarray(INK), Image.new("L", INK.shape[::-1], 128)
+    np.testing.assert_array_equal(decode(Image.merge("LAB", [gray, neutral, neutral]), "TIFF"), INK)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "missing"),
+    [
+        ("PNG", {}, 12),
+        ("JPEG", {}, 2),
+        ("JPEG", {"progressive": True}, 2),
+        ("JPEG", {"restart_marker_rows": 1}, 2),
+        ("GIF", {}, 1),
+        ("BMP", {}, 1),
+        ("WEBP", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}, 8),
+    ],
+)
+def test_a_file_without_its_end_is_read_if_no_pixel_is_missing(
+    kind: str, options: dict[str, object], missing: int
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 61, 3), np.uint8)  # BMP pads the rows
+    data = save(Image.fromarray(noise), kind, **options)
+    whole = images.decode(data, 10**6, 1)
+    np.testing.assert_array_equal(images.decode(data[:-missing], 10**6, 1), whole)
+    for part in (0.2, 0.5, 0.9):
+        with pytest.raises(UnreadableImage):
+            images.decode(data[: int(part * len(data))], 10**6, 1)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 700])
+@pytest.mark.parametrize("narrow", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "GIF"])
+def test_narrow_and_low_pictures_show_a_digit_or_none(finder: Finder, kind: str, side: int, narrow: int) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (side, narrow), np.uint8)
+    for image in (values, values.T):
+        with suppress(NoDigit):
+            assert prepare(decode(Image.fromarray(image), kind), finder).shape == (28, 28)
+
+
+def test_a_side_of_0_is_refused() -> None:
+    gif = save(Image.fromarray(INK), "GIF")
+    frame = gif.index(b"," + bytes(4)) + 5
+    for side in (0, 2):  # width and height, of the screen and of the frame
+        screenless = gif[: 6 + side] + bytes(2) + gif[8 + side :]
+        np.testing.assert_array_equal(images.decode(screenless, 10**6, 1), INK)
+        start = frame + side
+        with pytest.raises(UnreadableImage):
+            images.decode(screenless[:start] + bytes(2) + screenless[start + 2 :], 10**6, 1)
+    tiff = save(Image.fromarray(INK), "TIFF")
+    for tag in (256, 257):
+        entry = struct.pack("<HHI", tag, 4, 1)
+        assert entry in tiff
+        start = tiff.index(entry) + len(entry)
+        with pytest.raises(UnreadableImage):
+            images.decode(tiff[:start] + bytes(4) + tiff[start + 4 :], 10**6, 1)

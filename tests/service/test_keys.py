@@ -83,13 +83,13 @@ def test_nothing_else_does(locked: Server, headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/predict", "/read", "/report", "/metrics", "/static/page.js", "/nope", "/livez/", "/v1/models",
+    ["/", "/predict", "/read", "/report", "/metrics", "/static/page.js", "/nope", "/livez//", "/v1/models",
      "/v2/models/mnist"],
 )  # fmt: skip
 def test_all_but_health_asks_for_a_key(locked: Server, path: str) -> None:
     for method in ("GET", "POST", "HEAD", "DELETE"):
         assert get(locked, path, method=method).status == 401
-    for open_ in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"):
+    for open_ in ("/livez", "/livez/", "/readyz", "/readyz/", "/v2/health/live", "/v2/health/ready"):
         assert get(locked, open_).status == 200
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
 from service.errors import ServiceError
+from service.reserved_counts import ReservedDict
 from service.settings import Settings
+from service.shared_counts import MEMORY
 from tests.conftest import (
     ROOT,
     SEVEN,
@@ -34,6 +37,8 @@ from tests.service.test_read import draw, say, write
 from training.data import Dataset
 
 DIGIT = SEVEN.read_bytes()
+
+TEMPORARY = tuple(map(Path, (MEMORY, "/tmp", "/var/tmp", "/usr/tmp")))  # noqa: S108
 
 Counts = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
 
@@ -314,6 +319,97 @@ def test_a_start_that_goes_wrong_leaves_no_folder_and_touches_no_other(tmp_path:
     assert folder.name.startswith("mnist-metrics-")
     assert not folder.exists()
     assert tmp_path.is_dir()
+
+
+@contextmanager
+def serving_with(memory: str, temporary: str = "") -> Iterator[Server]:
+    """Serve where /dev/shm is mounted with these options, and temporary files are perhaps in another folder."""
+    space = ("unshare", "--map-root-user", "--mount", "sh", "-c", f'mount -t tmpfs -o {memory} x {MEMORY} && exec "$@"')
+    if subprocess.run([*space, "sh", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine mounts no tmpfs for us")
+    program = (sys.executable, "-m", "service", "--port", "0", "--workers", "2")
+    command = ("-c", "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])", *space, "sh", *program)
+    with serving(command=command, TMPDIR=temporary) as server:
+        wait_until(lambda: len(workers(server)) == 2)
+        yield server
+
+
+def said(server: Server, text: str) -> int:
+    return sum(text in line for line in server.log)
+
+
+def fill(folder: Path) -> None:
+    with open(folder / "ballast", "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+
+
+@pytest.mark.parametrize("memory", ["size=64k", "ro"])
+def test_where_memory_has_no_space_counts_are_in_another_folder(memory: str) -> None:
+    with serving_with(memory) as server:
+        before = workers(server)
+        post_all(server.connect(), 20)
+        assert Scrape(server).sum("mnist_requests_total", route="/predict") == 20
+        assert workers(server) == before
+        assert shared_folder(before[0]).parent != Path(MEMORY)
+    assert said(server, f"{MEMORY} is read-only or too small for metrics: they are in ") == 1
+
+
+def test_where_no_folder_has_space_each_process_counts_by_itself() -> None:
+    with serving_with("size=64k", temporary=MEMORY) as server:
+        before = workers(server)
+        for _ in range(20):
+            assert server.post(DIGIT)[0] == 200
+        assert 0 <= Scrape(server).sum("mnist_requests_total", route="/predict") <= 20
+        assert workers(server) == before
+    assert said(server, "No folder has space for metrics") == 1
+
+
+def test_a_worker_that_finds_no_space_any_more_serves_and_says_so_once() -> None:
+    with serving_with("size=2m") as server:
+        old = workers(server)
+        fill(Path(f"/proc/{server.process.pid}/root{MEMORY}"))
+        os.kill(old[0], 9)
+        wait_until(lambda: len(set(workers(server)) - {old[0]}) == 2)
+        (new,) = set(workers(server)) - set(old)
+        wait_until(lambda: said(server, f"[{new}] [INFO] Version 3 is served"))
+        for _ in range(40):
+            assert server.post(DIGIT)[0] == 200
+        assert Scrape(server).sum("mnist_requests_total", route="/predict") <= 40
+        assert set(workers(server)) == {old[1], new}
+    assert said(server, f"There is no space for the counts of process {new}") == 1
+
+
+def test_no_folder_at_all_stops_the_start_with_a_sentence() -> None:
+    if any(folder in (ROOT, *ROOT.parents) for folder in TEMPORARY):
+        pytest.skip("this project is in a folder that has to be hidden here")
+    mounts = " && ".join(f"mount -t tmpfs -o ro x {folder}" for folder in TEMPORARY if folder.is_dir())
+    command = f"{mounts} && cd /proc && exec {sys.executable} -m service --port 0"
+    environment = {name: value for name, value in clean_environment().items() if name not in ("TMPDIR", "TEMP", "TMP")}
+    result = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", command], capture_output=True, text=True, timeout=60,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    if "unshare" in result.stderr or "mount" in result.stderr:
+        pytest.skip(f"this machine mounts no tmpfs for us: {result.stderr}")
+    assert result.returncode == 1
+    assert result.stderr == "Error: there is no folder for temporary files: let /dev/shm or /tmp be written.\n"
+
+
+def test_counts_that_find_no_space_are_kept_in_memory(tmp_path: Path) -> None:
+    room = ReservedDict(str(tmp_path / "counter_1.db"))
+    names = [f"count {number} {'x' * 500}" for number in range(1000)]  # the file is made larger several times
+    for number, name in enumerate(names):
+        room.write_value(name, number, 0.0)
+    entries = ReservedDict.read_all_values_from_file(str(tmp_path / "counter_1.db"))
+    shared = {name: value for name, value, _, _ in entries}
+    none = ReservedDict(str(tmp_path / "no such folder" / "counter_1.db"))
+    for number, name in enumerate(names):
+        none.write_value(name, number, 0.0)
+    expected = dict(zip(names, range(1000), strict=True))
+    assert shared == expected
+    assert {name: room.read_value(name)[0] for name in names} == expected
+    assert {name: none.read_value(name)[0] for name in names} == expected
 
 
 def test_under_a_server_of_ones_own_a_process_tells_of_itself() -> None:

@@ -1,16 +1,21 @@
 """Which version is served, and by which runtime."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from service import models, versions
+from service.digits import scale
 from service.errors import ModelError
 from service.settings import Settings
-from tests.conftest import copy_version
+from tests.conftest import copy_version, save_variant
+from training.data import Dataset
 
 
 @pytest.fixture
@@ -19,15 +24,179 @@ def copy(shipped: Path, tmp_path: Path) -> Path:
 
 
 def test_highest_number_is_found_among_other_things(copy: Path, tmp_path: Path) -> None:
-    for name in ("10", "2", ".unfinished-11", "11.old", "latest", "012", "\u0663"):
+    for name in ("10", "2", ".unfinished-11", "11.old", "latest", "\u0663"):
         shutil.copytree(copy, copy.parent / name)
     (copy.parent / "12").write_text("a file is no version")
     assert list(versions.find(tmp_path / "mnist")) == [2, 9, 10]
     assert models.load_default(Settings(models=tmp_path)).version == 10
 
 
-def test_without_any_version_the_shipped_ones_are_served(shipped: Path, tmp_path: Path) -> None:
-    assert models.candidates(Settings(models=tmp_path))[0] == shipped
+def test_a_number_may_have_leading_zeros(copy: Path, tmp_path: Path) -> None:
+    for name in ("0010", "09", "0009"):
+        shutil.copytree(copy, copy.parent / name)
+    assert {number: path.name for number, path in versions.find(copy.parent).items()} == {9: "9", 10: "0010"}
+    assert versions.ignored(copy.parent) == [
+        f"{copy.parent / name} is not served: version 9 is 9." for name in ("0009", "09")
+    ]
+    assert models.load_default(Settings(models=tmp_path)).version == 10
+    assert versions.next_number(copy.parent) == 11
+
+
+def test_a_number_over_64_bits_is_none(copy: Path, tmp_path: Path) -> None:
+    for number in (2**63 - 1, 2**63, 99999999999999999999):
+        (copy.parent / str(number)).mkdir()
+    assert list(versions.find(copy.parent)) == [9, 2**63 - 1]
+    assert versions.ignored(copy.parent) == [
+        f"{copy.parent / str(number)} is no version: numbers go up to 9223372036854775807."
+        for number in (2**63, 99999999999999999999)
+    ]
+    with pytest.raises(ModelError, match="There is no number left"):
+        versions.next_number(copy.parent)
+
+
+def test_the_shipped_versions_serve_where_no_folder_is_named_or_while_it_is_empty(
+    shipped: Path, copy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty" / "mnist" / "candidates").mkdir(parents=True)
+    empty = Settings(models=tmp_path / "empty")
+    assert models.candidates(Settings())[0] == shipped
+    assert models.candidates(empty) == []
+    assert models.candidates(msgspec.structs.replace(empty, shipped_first=True))[0] == shipped
+    for wrong in (copy, copy.parent, tmp_path.parent):
+        assert models.candidates(Settings(models=wrong, shipped_first=True)) == []
+
+
+def put(folder: Path, *paths: str) -> Path:
+    """Make files in a folder, and return it."""
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"?")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("paths", "name", "sentence"),
+    [
+        (["mnist/3/saved_model.pb"], "mnist", "{}/mnist is the model's folder: name {}, which it is in."),
+        (["mnist/3/saved_model.pb"], "mnist/3", "{}/mnist/3 is a version itself: name {}, which it is in."),
+        (["a/3/saved_model.pb"], "a", "{}/a is the model's folder: move the versions to {}/a/mnist, and name {}/a."),
+        (["a/saved_model.pb"], "a", "{}/a is a version itself: move the versions to {}/mnist, and name {}."),
+        (["a/mnist/3/x"], "", "{} is not the folder of models: name {}/a."),
+        (["cifar/3/x"], "", "{} has versions of cifar: the model that is served is called mnist; rename {}/cifar."),
+        (["mnist/saved_model.pb"], "", "{}/mnist is a SavedModel without a number: move it to {}/mnist/1."),
+        (["mnist/m.h5"], "", "{}/mnist/m.h5 is a Keras file, not a SavedModel: export it by"
+                             ' keras.models.load_model("m.h5").export("{}/mnist/1").'),
+        (["mnist/99999999999999999999/x"], "", "{}/mnist/99999999999999999999 is no version: numbers go up to"
+                                               " 9223372036854775807."),
+        (["mnist/candidates/1/x"], "", "There is no version in {}/mnist: put one there, as {}/mnist/1."),
+        (["x"], "", "There is no version in {}/mnist: put one there, as {}/mnist/1."),
+        (["x"], "gone", "{}/gone can't be read: no such file or directory."),
+    ],
+)  # fmt: skip
+def test_a_folder_without_versions_says_what_to_name(
+    tmp_path: Path, paths: list[str], name: str, sentence: str
+) -> None:
+    models_folder = put(tmp_path, *paths) / name
+    with pytest.raises(ModelError) as error:
+        models.load_default(Settings(models=models_folder))
+    assert str(error.value) == sentence.replace("{}", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("paths", "sentence"),
+    [
+        ([], "{} is empty: copy the files of a SavedModel into it."),
+        (["m.keras"], '{}/m.keras is a Keras file, not a SavedModel: export it by keras.models.load_model("m.keras")'
+                      '.export("{}").'),
+        (["m.h5"], '{}/m.h5 is a Keras file, not a SavedModel: export it by keras.models.load_model("m.h5")'
+                   '.export("{}").'),
+        (["variables/variables.index"], "{} is only half copied: saved_model.pb is missing."),
+        (["export/saved_model.pb"], "{} is no SavedModel, but {}/export is: move its files up."),
+        (["model.onnx"], "{} is no SavedModel: it has model.onnx, and no saved_model.pb."),
+    ],
+)  # fmt: skip
+def test_what_is_no_savedmodel_is_told(tmp_path: Path, paths: list[str], sentence: str) -> None:
+    version = tmp_path / "mnist" / "1"
+    version.mkdir(parents=True)
+    put(version, *paths)
+    for attempt in (models.load_default, models.check_default):
+        with pytest.raises(ModelError) as error:
+            attempt(Settings(models=tmp_path))
+        assert str(error.value) == sentence.replace("{}", str(version))
+
+
+def test_a_savedmodel_that_is_copied_in_part_is_told(copy: Path) -> None:
+    shutil.rmtree(copy / "assets.extra")
+    for name in ("variables/variables.data-00000-of-00001", "variables/variables.index"):
+        (copy / name).unlink()
+        missing = name if name.endswith("index") else "a file variables/variables.data"
+        with pytest.raises(ModelError, match=f"is only half copied: {missing} is missing"):
+            models.load(copy, Settings())
+    (copy / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"is only half copied: saved_model\.pb is empty"):
+        models.load(copy, Settings())
+
+
+def test_a_savedmodel_without_the_signature_is_told(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.weight = tf.Variable(1.0)
+    tf.saved_model.save(module, str(tmp_path / "1"))
+    with pytest.raises(ModelError, match="has no signature serving_default, but none at all"):
+        models.load(tmp_path / "1", Settings())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
+def test_answers_of_any_precision_are_read(shipped: Path, tmp_path: Path, mnist: Dataset, dtype: str) -> None:
+    model = models.load(save_variant(shipped, tmp_path / "1", dtype=dtype), Settings())
+    answers = model.predict(scale(mnist.x_test[:100]))
+    assert (answers.dtype, model.fault) == (np.float32, "")
+    np.testing.assert_allclose(answers, models.load(shipped, Settings()).predict(scale(mnist.x_test[:100])), atol=1e-2)
+
+
+def test_answers_that_are_whole_numbers_are_refused(shipped: Path, tmp_path: Path) -> None:
+    version = save_variant(shipped, tmp_path / "1", dtype="int32")
+    with pytest.raises(ModelError, match="its output probabilities is of int32, not of floating-point numbers"):
+        models.load(version, Settings())
+
+
+def write_card(version: Path, card: dict[str, Any]) -> None:
+    (version / versions.CARD).parent.mkdir(exist_ok=True)
+    (version / versions.CARD).write_text(json.dumps(card))
+
+
+def test_a_version_that_takes_0_to_255_says_so_in_its_card_or_a_setting(
+    shipped: Path, tmp_path: Path, mnist: Dataset
+) -> None:
+    version = save_variant(shipped, tmp_path / "1", white=255)
+    expected = models.load(shipped, Settings()).predict(scale(mnist.x_test[:100]))
+    model = models.load(version, Settings())
+    assert model.fault.startswith("It reads ")
+    assert "known digits wrong. It reads most of them right where white is 255: say so in assets.extra/model.json" in (
+        model.fault
+    )
+    by_setting = models.load(version, Settings(input_scale=255))
+    write_card(version, {"input": {"scale": 255}})
+    by_card = models.load(version, Settings(input_scale=7))
+    for model in (by_setting, by_card):
+        assert (model.white, model.fault) == (255, "")
+        np.testing.assert_allclose(model.predict(scale(mnist.x_test[:100])), expected, atol=1e-5)
+
+
+def test_a_scale_that_the_card_has_wrong_is_told(shipped: Path, tmp_path: Path) -> None:
+    version = save_variant(shipped, tmp_path / "1")
+    write_card(version, {"input": {"scale": 255}})
+    assert "right where white is 1: say so" in models.load(version, Settings()).fault
+    write_card(version, {"input": {"scale": 0}})
+    with pytest.raises(ModelError, match=r"The model card .* is wrong: .*scale"):
+        models.load(version, Settings())
+
+
+def test_a_version_that_misreads_is_the_default_only_where_no_other_is(shipped: Path, tmp_path: Path) -> None:
+    save_variant(shipped, tmp_path / "mnist" / "2", white=255)
+    assert models.load_default(Settings(models=tmp_path)).version == 2
+    save_variant(shipped, tmp_path / "mnist" / "1")
+    assert models.load_default(Settings(models=tmp_path)).version == 1
+    assert models.load_default(Settings(models=tmp_path, input_scale=255)).version == 2
 
 
 def test_the_next_lower_version_is_served_where_the_highest_cannot_be(copy: Path, tmp_path: Path) -> None:
@@ -57,8 +226,8 @@ def test_a_bare_savedmodel_is_served_by_tensorflow(copy: Path, tmp_path: Path) -
 
 def test_a_damaged_savedmodel_is_refused_with_a_sentence(copy: Path, tmp_path: Path) -> None:
     shutil.rmtree(copy / "assets.extra")
-    (copy / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(ModelError, match="TensorFlow finds no signature"):
+    (copy / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=r"TensorFlow can't read .*, which may be damaged or half copied"):
         models.load_default(Settings(models=tmp_path))
 
 

@@ -3,9 +3,11 @@
 import base64
 import gzip
 import json
+import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,30 @@ from numpy.typing import NDArray
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from tests.conftest import SEVEN, Server, copy_version, png, serving
+from service.settings import DEFAULT_MODELS
+from tests.conftest import SEVEN, Server, copy_version, png, serving, wait_until
+from tests.service.test_predict import WRITINGS
 from training.data import Dataset
 
 INFER = "/v2/models/mnist/infer"
+KEY = "a key"
+KEYS = {"X-API-Key": KEY}
 LENGTH = "Inference-Header-Content-Length"
 DATATYPES = {"float32": "FP32", "uint8": "UINT8", "object": "BYTES"}
 FILE = SEVEN.read_bytes()
 ZEROS = [0.0] * 784
+
+
+@pytest.fixture
+def controlled(tmp_path: Path) -> Iterator[InferenceServerClient]:
+    """Triton's client of a server that loads and unloads the versions that ship, for those who have a key."""
+    models = shutil.copytree(DEFAULT_MODELS, tmp_path / "models")
+    options = ("--workers", "2", "--models", str(models), "--model-control", "true")
+    with (
+        serving(*options, MNIST_API_KEYS=KEY) as server,
+        InferenceServerClient(f"127.0.0.1:{server.port}") as client,
+    ):
+        yield client
 
 
 @pytest.fixture
@@ -85,7 +103,8 @@ def test_health_and_metadata(client: InferenceServerClient, server: Server) -> N
     assert server.ask("GET", "/v2/models/mnist/versions/1/ready") == (200, {"name": "mnist", "ready": True})
     assert client.get_server_metadata() == server.ask("GET", "/v2/")[1]
     assert client.get_server_metadata()["name"] == "mnist-service"
-    assert {"binary_tensor_data", "classification", "model_repository"} < {*client.get_server_metadata()["extensions"]}
+    extensions = {"binary_tensor_data", "classification", "model_configuration", "statistics"}
+    assert {*client.get_server_metadata()["extensions"]} == extensions
     metadata = {
         "name": "mnist",
         "versions": ["1", "2", "3"],
@@ -164,6 +183,68 @@ def test_index_tells_the_state_of_every_version(shipped: Path, tmp_path: Path) -
         assert not client.is_model_ready("mnist", "9")
 
 
+def default(client: InferenceServerClient) -> Any:
+    """Ask which version answers where none is named."""
+    seven = tensor(np.zeros((1, 784), np.float32))
+    return client.infer("mnist", [seven], headers=KEYS).get_response()["model_version"]
+
+
+def unloaded(client: InferenceServerClient) -> list[str]:
+    listed = client.get_model_repository_index(KEYS)
+    return [each["version"] for each in listed if each["reason"].startswith("Unloaded")]
+
+
+def wait_for_default(client: InferenceServerClient, version: str) -> None:
+    """Wait until both processes have a version as the default."""
+    wait_until(lambda: all(default(client) == version for _ in range(20)))
+
+
+def test_versions_are_unloaded_and_loaded_by_tritons_client(controlled: InferenceServerClient) -> None:
+    assert "model_repository" in controlled.get_server_metadata(KEYS)["extensions"]
+    controlled.unload_model("mnist", KEYS)  # the default
+    wait_for_default(controlled, "2")
+    controlled.unload_model("mnist", KEYS, {"version": "1"}, unload_dependents=True)
+    assert unloaded(controlled) == ["1", "3"]
+    assert controlled.is_model_ready("mnist", "3", KEYS)
+    controlled.load_model("mnist", KEYS, {"version": "3"})
+    wait_for_default(controlled, "3")
+    assert unloaded(controlled) == ["1"]
+    controlled.load_model("mnist", KEYS)
+    wait_until(lambda: unloaded(controlled) == [])
+
+
+def test_what_may_not_be_loaded_or_unloaded(controlled: InferenceServerClient) -> None:
+    for version in ("3", "2"):
+        controlled.unload_model("mnist", KEYS, {"version": version})
+    wrong: list[tuple[str, str, Callable[[], Any]]] = [
+        ("409", "No other version of the model mnist is left", lambda: controlled.unload_model("mnist", KEYS)),
+        ("404", "'mnist' version 9 is not found.", lambda: controlled.load_model("mnist", KEYS, {"version": "9"})),
+        ("404", "unknown model: 'nope'", lambda: controlled.load_model("nope", KEYS)),
+        ("400", "unknown field `config`", lambda: controlled.load_model("mnist", KEYS, config="{}")),
+        ("401", "A key is needed", lambda: controlled.load_model("mnist")),
+        ("401", "A key is needed", lambda: controlled.unload_model("mnist")),
+    ]
+    for status, message, ask_it in wrong:
+        with pytest.raises(InferenceServerException) as raised:
+            ask_it()
+        assert raised.value.status() == status
+        assert message in str(raised.value)
+    assert unloaded(controlled) == ["2", "3"]
+
+
+def test_processes_change_what_is_loaded_one_after_the_other(shipped: Path, tmp_path: Path) -> None:
+    for number in range(1, 9):
+        shutil.copytree(shipped, tmp_path / "mnist" / str(number))
+    with serving("--models", str(tmp_path), "--workers", "2", "--model-control", "true") as server:
+        server.wait_until_served(*map(str, range(8, 0, -1)))
+        path = "/v2/repository/models/mnist/unload"
+        bodies = [json.dumps({"parameters": {"version": number}}).encode() for number in range(2, 9)]
+        with ThreadPoolExecutor() as pool:
+            statuses = [status for status, _ in pool.map(lambda body: post(server, body, path), bodies)]
+        assert statuses == [200] * 7
+        assert post(server, b"", path)[1]["code"] == "last_version"
+
+
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28), (-1, 28, 28, 1)])
 def test_every_form_of_pixels_is_answered_as_predict_answers(
@@ -183,6 +264,25 @@ def test_files_are_prepared_as_uploads_are(server: Server, client: InferenceServ
     np.testing.assert_allclose(ask(client, files(FILE, large)), expected, atol=1e-6)
     texts = files(base64.b64encode(FILE), b"data:image/png;base64," + base64.b64encode(large))
     np.testing.assert_allclose(ask(client, texts, binary=False), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+def test_base64_is_read_as_clients_write_it(server: Server, write: Callable[[str], str]) -> None:
+    texts = [base64.b64encode(FILE).decode(), write(base64.b64encode(FILE + b"\xfb\xff\xbf").decode())]
+    status, answer = post(server, json.dumps(request_of(texts, [2], "BYTES")).encode())
+    first, second = np.reshape(answer["outputs"][0]["data"], (2, 10))
+    assert status == 200
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32-le"])
+def test_json_is_read_in_each_encoding_of_unicode(server: Server, encoding: str) -> None:
+    document = json.dumps(request_of([base64.b64encode(FILE).decode()], [1], "BYTES", id="\u4e03"), ensure_ascii=False)
+    assert post(server, document.encode(encoding)) == post(server, document.encode())
+    pixels = np.zeros((1, 784), np.uint8).tobytes()
+    head = raw_request(784, [1, 784], "UINT8").decode().encode(encoding)
+    status, answer = post(server, head + pixels, **{LENGTH: str(len(head))})
+    assert (status, answer["outputs"][0]["shape"]) == (200, [1, 10])
 
 
 def test_a_batch_is_answered_in_its_order(client: InferenceServerClient, mnist: Dataset) -> None:
@@ -309,7 +409,8 @@ def test_a_client_sees_what_is_wrong(client: InferenceServerClient, mnist: Datas
         ("404", "'mnist' version x is not found.", lambda: ask(client, seven, model_version="x")),
         ("404", "Request for unknown model: 'nope' is not found.", lambda: client.get_model_metadata("nope")),
         ("404", "Request for unknown model: 'nope' is not found.", lambda: client.get_model_config("nope")),
-        ("404", "POST /v2/repository/models/mnist/load: not found.", lambda: client.load_model("mnist")),
+        ("403", "start the service with MNIST_MODEL_CONTROL=true.", lambda: client.load_model("mnist")),
+        ("403", "start the service with MNIST_MODEL_CONTROL=true.", lambda: client.unload_model("mnist")),
         ("400", "unexpected inference input 'x' for model 'mnist': it is 'image'.",
          lambda: client.infer("mnist", [tensor(seven, name="x")])),
         ("400", "expected 1 inputs but got 2 inputs for model 'mnist'.",

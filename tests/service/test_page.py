@@ -6,12 +6,15 @@ from http.client import HTTPResponse
 
 import pytest
 
-from tests.conftest import Server
+from service.app import create_app
+from service.errors import SettingsError
+from service.settings import Settings
+from tests.conftest import SEVEN, Server, multipart, serving
 
 
-def get(server: Server, path: str) -> tuple[HTTPResponse, str]:
+def get(server: Server, path: str, **headers: str) -> tuple[HTTPResponse, str]:
     connection = server.connect()
-    connection.request("GET", path)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     return response, response.read().decode()
 
@@ -23,6 +26,50 @@ def test_page_and_all_that_it_names_are_served(server: Server) -> None:
     assert {name.rpartition(".")[2] for name in names} == {"css", "js", "svg"}
     for name in names:
         assert get(server, f"/{name}")[0].status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "root"),
+    [
+        ("/", "/mnist", "/mnist/"),
+        ("/docs", "/mnist/", "/mnist/"),
+        ("/docs/", "/a/b%20c", "/a/b%20c/"),
+        ("/docs/", "", "../"),
+        ("/docs", "//example.org", ""),
+        ("/", "/\\example.org", ""),
+        ("/", 'javascript:"><script>', ""),
+    ],
+)
+def test_pages_find_their_files_behind_a_proxy_that_strips_a_prefix(
+    server: Server, path: str, prefix: str, root: str
+) -> None:
+    _, html = get(server, path, X_Forwarded_Prefix=prefix)
+    links = re.findall(r'(?:href|src)="([^"]+)"', html)
+    assert links
+    assert all(re.match(re.escape(root) + r"(static|docs|openapi\.json|report)\b", link) for link in links)
+
+
+@pytest.mark.parametrize(("proxies", "root"), [("*", "/mnist/"), ("127.0.0.0/8,::1", "/mnist/"), ("10.0.0.0/8", "")])
+def test_a_prefix_is_taken_of_proxies_that_are_trusted(proxies: str, root: str) -> None:
+    with serving("--workers", "1", "--trusted-proxies", proxies) as server:
+        assert f'href="{root}static/page.css"' in get(server, "/", X_Forwarded_Prefix="/mnist")[1]
+
+
+@pytest.mark.parametrize("proxies", ["proxy", "10.0.0.1/8", "*, 300.0.0.1"])
+def test_wrong_addresses_of_proxies_stop_the_start(proxies: str) -> None:
+    with pytest.raises(SettingsError, match="MNIST_TRUSTED_PROXIES is wrong: "):
+        create_app(Settings(trusted_proxies=proxies))
+
+
+def test_a_slash_at_the_end_changes_nothing(server: Server) -> None:
+    rules = [rule for rule in create_app(Settings()).url_map.iter_rules() if not rule.arguments]
+    for path in (rule.rule for rule in rules if rule.rule != "/" and "GET" in (rule.methods or ())):
+        assert get(server, f"{path}/")[0].status == get(server, path)[0].status, path
+    form, headers = multipart(("7.png", SEVEN.read_bytes()))
+    for path in ("/predict/", "/predict/batch/", "/read/", "/read/batch/", "/explain/"):
+        assert server.ask("POST", path, form, headers)[0] == 200
+    assert server.ask("GET", "/predict/")[0] == 405
+    assert server.ask("GET", "/predict//")[0] == 404
 
 
 def test_page_has_no_inline_script_or_style(server: Server) -> None:

@@ -1,19 +1,43 @@
 """POST /predict and /predict/batch over HTTP, with both runtimes."""
 
 import base64
+import codecs
+import gzip
 import json
+import re
+import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from service.digits import scale
+from service.errors import InvalidBase64
+from service.routes import data_urls
 from service.runtimes import LiteRT
 from tests.conftest import Server, multipart, png
 from training.data import Dataset
+
+JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
+PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}
+# How clients write base64, in the order in which one comes upon another.
+WRITINGS: dict[str, Callable[[str], str]] = {
+    "url_safe": lambda text: text.replace("+", "-").replace("/", "_"),
+    "without_padding": lambda text: text.rstrip("="),
+    "in_lines": lambda text: re.sub(r"(.{76})", r"\1\r\n", text),
+    "percent_encoded": lambda text: quote(text, safe=""),
+    "as_a_data_url": lambda text: f"data:image/png; Base64,{text}",
+    "after_a_blank": lambda text: f" \t{text}",
+    "before_a_newline": lambda text: f"{text}\n",
+}
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +89,93 @@ def test_each_way_to_send_a_picture_gives_the_same_answer(server: Server, seven:
     ]
     assert answers == [answers[0]] * len(answers)
     assert answers[0][0] == 200
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_base64_is_read_as_clients_write_it(server: Server, seven: bytes, writing: str) -> None:
+    text = WRITINGS[writing](base64.b64encode(seven + b"\xfb\xff\xbf").decode())  # with + and / at its end
+    answer = server.post(json.dumps({"image": text}).encode(), kind=JSON)
+    assert answer == server.post(seven)
+    assert server.post(json.dumps({"image": text}).encode(), "/read", JSON)[1]["text"] == "7"
+
+
+@given(st.binary(), st.sets(st.sampled_from([*WRITINGS])))
+def test_base64_in_any_writings_gives_the_bytes_back(content: bytes, writings: set[str]) -> None:
+    text = base64.b64encode(content).decode()
+    for name, write in WRITINGS.items():
+        text = write(text) if name in writings else text
+    assert data_urls.decode(text) == content
+    if "percent_encoded" not in writings or "as_a_data_url" in writings:
+        assert data_urls.decode(quote(text, safe="")) == content
+
+
+@given(st.text() | st.text("data:;base64,%=+/-_AZ \n\u00e9"))
+def test_any_text_is_bytes_or_refused(text: str) -> None:
+    with suppress(InvalidBase64):
+        assert isinstance(data_urls.decode(text), bytes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("path", ["/predict", "/read", "/explain"])
+def test_json_is_read_in_each_encoding_of_unicode(server: Server, seven: bytes, path: str, encoding: str) -> None:
+    document = json.dumps({"image": base64.b64encode(seven).decode(), "name": "七"}, ensure_ascii=False)
+    assert server.post(document.encode(encoding), path, JSON) == server.post(seven, path)
+
+
+@pytest.mark.parametrize(
+    "content", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE + b'\xd8\x00"', b"\x00{"]
+)
+def test_json_of_a_broken_encoding_is_refused(server: Server, content: bytes) -> None:
+    status, answer = server.post(content, kind=JSON)
+    assert (status, answer["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("encoding", PACK)
+@pytest.mark.parametrize("path", ["/predict", "/read", "/explain", "/predict/batch", "/read/batch"])
+def test_compressed_bodies(server: Server, seven: bytes, path: str, encoding: str) -> None:
+    kinds = [multipart(("7.png", seven))]
+    if not path.endswith("/batch"):
+        kinds += [
+            (seven, {"Content-Type": "image/png"}),
+            (b'{"image": "%b"}' % base64.b64encode(seven), {"Content-Type": JSON}),
+        ]
+    for body, headers in kinds:
+        packed = server.ask("POST", path, PACK[encoding](body), {**headers, "Content-Encoding": encoding.upper()})
+        assert packed == server.ask("POST", path, body, {**headers, "Content-Encoding": "identity"})
+        assert packed[0] == 200
+
+
+def test_wrongly_compressed_bodies(server: Server, seven: bytes) -> None:
+    def send(body: bytes, encoding: str) -> tuple[int, str]:
+        headers = {"Content-Type": "image/png", "Content-Encoding": encoding}
+        answers = [server.ask("POST", path, body, headers) for path in ("/predict", "/read", "/explain")]
+        assert answers == [answers[0]] * 3
+        return answers[0][0], answers[0][1]["code"]
+
+    for encoding, pack in PACK.items():
+        assert send(seven, encoding) == send(pack(seven)[:-3], encoding) == (400, "malformed_request")
+        assert send(pack(bytes(10 * 2**20 + 1)), encoding) == (413, "too_large")
+        assert send(b"", encoding) == send(pack(b""), encoding) == (400, "no_image")
+    assert send(seven, "br") == send(seven, "gzip, deflate") == (415, "unsupported_media_type")
+
+
+def test_urlencoded_forms_are_read(server: Server, seven: bytes) -> None:
+    text = base64.b64encode(seven + b"\xfb\xff\xbf")
+    url = b"data:image/png;base64," + text
+    fields: list[dict[str, bytes]] = [{"image": text}, {"image": url}, {"photo": url, "user": b"Ada"}, {"image": seven}]
+    for body in [*(urlencode(each).encode() for each in fields), b"image=" + text, b"image=" + url]:
+        assert server.post(body, kind=URLENCODED) == server.post(seven)
+    status, answer = server.post(urlencode([("images", text), ("images", seven)]).encode(), "/read/batch", URLENCODED)
+    assert (status, [each["text"] for each in answer["readings"]]) == (200, ["7", "7"])
+    assert server.post(b"image=%b&image=%b" % (text, text), kind=URLENCODED)[1]["code"] == "several_images"
+
+
+def test_what_curl_sends_unasked_as_a_form_is_told_how_to_send(server: Server, seven: bytes) -> None:
+    for body in (seven, b'{"image": "%b"}' % base64.b64encode(seven), b"user=Ada"):
+        status, answer = server.post(body, kind=URLENCODED)
+        assert (status, answer["code"]) == (415, "unsupported_media_type")
+        assert "-F image=@" in answer["error"]
+    assert server.post(b"&" * 1000, kind=URLENCODED)[1]["code"] == "too_large"
 
 
 def test_larger_picture_with_a_light_border_is_brought_to_mnists_form(server: Server, mnist: Dataset) -> None:

@@ -7,10 +7,16 @@ import socket
 import subprocess
 import threading
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from importlib.metadata import version
 from pathlib import Path
 
-from tests.conftest import SEVEN, Server, serving, wait_until
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import ROOT, SEVEN, Server, serving, wait_until
 
 DIGIT = SEVEN.read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
@@ -122,9 +128,43 @@ def test_what_workers_import_is_shared_and_neither_tensorflow_nor_opencv() -> No
     assert not any(library in maps.replace("ai_edge_litert", "") for library in ("cv2", "tensorflow"))
 
 
+def test_what_is_installed_to_serve_has_no_opencv() -> None:
+    lock = (ROOT / "deploy" / "requirements-serving.txt").read_text()
+    assert "numpy==" in lock
+    assert "opencv" not in lock
+    sources = {path: path.read_text() for path in (ROOT / "service").rglob("*.py")}
+    assert not [path for path, source in sources.items() if re.search(r"\bcv2\b", source)]
+    named = [ROOT / "Dockerfile", *(ROOT / "deploy").rglob("*"), *sources]
+    assert not [path for path in named if path.is_file() and "leave_out" in path.read_text()]
+
+
+def test_private_parts_are_used_as_they_were_read() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
+    text = "\n".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
+    read = set(re.findall(r"\b(gunicorn|prometheus-client|httptools) (\d+\.\d+\.\d+)", text))
+    assert {name for name, _ in read} == {"gunicorn", "prometheus-client", "httptools"}
+    for name, version_read in read:
+        assert version_read in required[name]
+        assert version(name) in required[name]
+        assert any(bound.operator == "<" for bound in required[name])
+        major, minor, _ = map(int, version_read.split("."))
+        following = f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
+        assert following not in required[name], f"{name} {following} is allowed, and only {version_read} was read"
+
+
 def test_the_installed_command_serves() -> None:
     with serving(command=("-c", "from service.__main__ import main; main()", "--port", "0")) as server:
         assert server.post(DIGIT)[0] == 200
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_it_listens_on_ipv6_and_ipv4() -> None:
+    with serving("--host", "::", "--workers", "1") as server:
+        assert server.post(DIGIT)[0] == 200  # at 127.0.0.1
+        connection = HTTPConnection("::1", server.port, timeout=60)
+        connection.request("POST", "/predict", DIGIT, {"Content-Type": "image/png"})
+        assert connection.getresponse().read().startswith(b'{"digit":7')
 
 
 def test_a_stop_while_workers_still_start_is_in_good_order() -> None:

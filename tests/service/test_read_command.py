@@ -116,7 +116,8 @@ def test_a_terminal_shows_a_table() -> None:
     assert shown.splitlines() == [
         "file             text",
         "tests/seven.png  7",
-        "README.md        This is not a picture in a format that is read (PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM).",
+        "README.md        This is not a picture in a format that is read "
+        "(PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM, AVIF, HEIF).",
         "nope             This can't be read: no such file or directory.",
     ]
     assert errors == b""

@@ -1,5 +1,6 @@
 """Versions come, go, are swapped and refused, while requests are served."""
 
+import base64
 import json
 import os
 import shutil
@@ -20,7 +21,8 @@ from service.models import load
 from service.repository import Repository
 from service.settings import Settings
 from service.versions import Choice
-from tests.conftest import SEVEN, Server, serving, wait_until
+from tests.conftest import SEVEN, Server, save_variant, serving, wait_until
+from tests.service.test_metrics import Scrape
 from tests.service.test_process import workers
 from training.data import Dataset
 
@@ -43,8 +45,8 @@ def copy(shipped: Path, models: Path, number: int) -> Path:
 def folder(shipped: Path, tmp_path: Path) -> Path:
     """A folder of models with the versions 3 and 5."""
     for number in (3, 5):
-        copy(shipped, tmp_path, number)
-    return tmp_path
+        copy(shipped, tmp_path / "models", number)
+    return tmp_path / "models"
 
 
 def states(repository: Repository) -> dict[int, str]:
@@ -122,7 +124,7 @@ def save_bare(version: Path, how: str) -> None:
     [
         ("torn", "is not complete: variables/variables.index is missing"),
         ("corrupt", "is damaged: saved_model.pb is not as its model card records it"),
-        ("empty", "TensorFlow finds no signature serving_default"),
+        ("empty", "is empty: copy the files of a SavedModel into it"),
         ("other shapes", "must be (n, 10)"),
         ("NaN", "its answers are not all numbers"),
         ("logits", "its answers are no probabilities"),
@@ -195,20 +197,93 @@ def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
 
 
 def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shipped: Path, tmp_path: Path) -> None:
-    repository = settled(tmp_path)
+    repository = settled(tmp_path, shipped_first=True)
     assert (repository.default().version, list(states(repository))) == (3, [3, 2, 1])
     (tmp_path / "mnist").mkdir()
     copy(shipped, tmp_path, 1)
     wait_until(lambda: repository.default().version == 1)
     wait_until(lambda: states(repository) == {1: "AVAILABLE"})
     shutil.rmtree(tmp_path / "mnist" / "1")
+    wait_until(lambda: "served from memory" in repository.versions()[0].reason)
+    assert (repository.default().version, states(repository)) == (1, {1: "AVAILABLE"})
+
+
+@pytest.mark.parametrize("how", ["emptied", "gone", "in another place"])
+def test_versions_in_memory_serve_on_where_the_folder_vanishes(
+    settled: Settled, folder: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = settled(folder, max_loaded=1)
+    away = folder.with_name("away")
+    (folder / "mnist" if how == "emptied" else folder).rename(away)
+    if how == "in another place":
+        folder.mkdir()
+        away.rename(folder / "deeper")
+    wait_until(lambda: states(repository) == {5: "AVAILABLE"})  # 3 is not in memory
+    assert repository.default().version == repository.model(5).version == 5
+    wait_until(lambda: repository.versions()[0].reason.startswith("It is served from memory. "))
+    assert "There is no version on disk. " in caplog.text
+    assert caplog.text.count("Version 5 is served from memory") == 1
+    with pytest.raises(UnknownModel):
+        repository.model(3)
+
+
+def test_a_folder_that_is_back_is_taken_again(settled: Settled, folder: Path) -> None:
+    repository = settled(folder)
+    away = folder.rename(folder.with_name("away"))
+    wait_until(lambda: all("served from memory" in version.reason for version in repository.versions()))
+    away.rename(folder)
+    wait_until(lambda: [version.reason for version in repository.versions()] == ["", ""])
+    assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
+    shutil.rmtree(folder / "mnist" / "5")
     wait_until(lambda: repository.default().version == 3)
 
 
-def test_without_any_that_can_be_served_it_waits_for_one(settled: Settled, shipped: Path, tmp_path: Path) -> None:
-    (tmp_path / "mnist" / "1").mkdir(parents=True)
+def test_a_folder_that_is_gone_leaves_the_default_as_it_was_chosen(settled: Settled, folder: Path) -> None:
+    versions.write_choice(folder / "mnist", Choice(withdrawn=(5,)))
+    repository = settled(folder)
+    assert repository.default().version == 3
+    folder.rename(folder.with_name("away"))
+    wait_until(lambda: all("served from memory" in version.reason for version in repository.versions()))
+    repository.refresh()
+    assert repository.default().version == 3
+
+
+def test_what_looks_like_a_version_is_logged_once(
+    settled: Settled, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "mnist" / "3").rename(folder / "mnist" / "0003")
+    shutil.copytree(folder / "mnist" / "5", folder / "mnist" / "05")
+    (folder / "mnist" / "99999999999999999999").mkdir()
+    repository = settled(folder)
+    assert (states(repository), repository.model(3).version) == ({5: "AVAILABLE", 3: "AVAILABLE"}, 3)
+    repository.refresh()
+    assert caplog.text.count("05 is not served: version 5 is 5.") == 1
+    assert caplog.text.count("99999999999999999999 is no version: numbers go up to 9223372036854775807.") == 1
+
+
+def test_one_that_misreads_is_served_and_not_the_default_by_itself(
+    settled: Settled, folder: Path, shipped: Path, mnist: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_variant(shipped, folder / "mnist" / "7", white=255)
+    repository = settled(folder)
+    assert repository.default().version == 5
+    assert "Version 7 is not the default while another one can be. It reads " in caplog.text
+    assert repository.model(7).version == 7
+    assert (repository.versions()[0].reason, repository.versions()[0].remark) == ("", repository.model(7).fault)
+    (folder / "mnist" / "7" / versions.CARD).parent.mkdir()
+    (folder / "mnist" / "7" / versions.CARD).write_text('{"input": {"scale": 255}}')
+    wait_until(lambda: repository.default().version == 7)
+    assert repository.versions()[0].remark == ""
+    assert repository.default().predict(scale(mnist.x_test[:1])).argmax() == 7
+
+
+@pytest.mark.parametrize(("name", "reason"), [("", "There is no version in"), ("1", "1 is empty: copy")])
+def test_without_any_that_can_be_served_it_waits_for_one(
+    settled: Settled, shipped: Path, tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "mnist" / name).mkdir(parents=True)
     repository = settled(tmp_path)
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match=reason):
         repository.default()
     copy(shipped, tmp_path, 2)
     wait_until(lambda: states(repository).get(2) == "AVAILABLE")
@@ -328,3 +403,109 @@ def test_a_worker_starts_anew_where_only_a_spoilt_version_is_left(server: Server
     copy(shipped, folder, 6)
     wait_until(lambda: loaded_by(server, 6) == 2)
     assert server.post(DIGIT)[1]["model"]["version"] == "6"
+
+
+@pytest.mark.parametrize("level", ["empty", "mnist", "mnist/3", ".."])
+def test_a_folder_without_versions_is_not_ready_and_says_what_to_name(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, shipped: Path, level: str
+) -> None:
+    named = tmp_path_factory.mktemp("empty") if level == "empty" else folder / level
+    with serving("--workers", "1", "--models", str(named), is_ready=False) as server:
+        status, answer = server.ask("GET", "/readyz")
+        assert (status, answer["code"]) == (503, "no_model")
+        (line,) = [line for line in server.log if "There is no version on disk. " in line]
+        reason = line.partition("There is no version on disk. ")[2].strip()
+        assert answer["error"] == f"There is no version of the model mnist that can be served. {reason}"
+        if level != "empty":
+            assert reason.endswith(f"name {folder}{'' if level == '..' else ', which it is in'}.")
+        for method, path in (("POST", "/predict"), ("GET", "/v2/models/mnist/ready"), ("GET", "/v2/health/ready")):
+            assert server.ask(method, path, DIGIT, {"Content-Type": "image/png"}) == (503, answer)
+        status, unknown = server.ask("GET", "/v1/models/mnist")
+        assert (status, unknown["error"]) == (404, f"Could not find any versions of model mnist. {reason}")
+        assert server.ask("GET", "/livez")[0] == 200
+        (named / "mnist").mkdir(exist_ok=True)
+        copy(shipped, named, 4)
+        wait_until(lambda: server.ask("GET", "/readyz")[0] == 200)
+        assert server.post(DIGIT)[1]["model"]["version"] == "4"
+
+
+def test_a_folder_that_vanishes_is_told_and_never_another_models_answers_come(server: Server, folder: Path) -> None:
+    folder.rename(folder.with_name("away"))
+    wait_until(lambda: sum("Version 5 is served from memory" in line for line in server.log) == 2)
+    for each in server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]:
+        assert (each["state"], each["status"]["error_code"]) == ("AVAILABLE", "OK")
+        assert each["status"]["error_message"].startswith(f"It is served from memory. {folder} can't be read: no such")
+    assert {each["state"] for each in server.ask("POST", "/v2/repository/index")[1]} == {"READY"}
+    assert Scrape(server).sum("mnist_version_refused", version="5") == 2
+    assert [server.post(DIGIT)[1]["model"]["version"] for _ in range(10)] == ["5"] * 10
+    for worker in workers(server):
+        os.kill(worker, 9)
+    wait_until(lambda: sum("There is no version on disk. " in line for line in server.log) == 4)
+    assert {server.post(DIGIT)[0] for _ in range(10)} == {503}
+    folder.with_name("away").rename(folder)
+    wait_until(lambda: loaded_by(server, 5) == 2)
+    assert server.post(DIGIT)[1]["model"]["version"] == "5"
+
+
+def test_numbers_of_versions_may_be_all_that_64_bits_hold(server: Server, folder: Path, shipped: Path) -> None:
+    copy(shipped, folder, 6).rename(folder / "mnist" / "0006")
+    copy(shipped, folder, 2**63 - 1)
+    wait_until(lambda: loaded_by(server, 2**63 - 1) == 2)
+    wait_until(lambda: loaded_by(server, 6) == 2)
+    for number in (6, 2**63 - 1):
+        assert server.ask("GET", f"/v1/models/mnist/versions/{number}")[0] == 200
+        assert server.ask("GET", f"/v2/models/mnist/versions/{number}/ready")[0] == 200
+        body = json.dumps({"instances": [[0] * 784]}).encode()
+        assert server.post(body, f"/v1/models/mnist/versions/{number}:predict", "application/json")[0] == 200
+    assert server.ask("GET", f"/v1/models/mnist/versions/{2**63}")[0] == 400
+    assert server.ask("GET", f"/v2/models/mnist/versions/{2**63}")[0] == 404
+
+
+@pytest.mark.parametrize("fast_path", ["true", "false"])
+def test_pictures_are_scaled_for_a_version_and_its_numbers_are_its_own(
+    folder: Path, shipped: Path, mnist: Dataset, fast_path: str
+) -> None:
+    options = ("--workers", "1", "--models", str(folder), "--fast-path", fast_path)
+    numbers, url = mnist.x_test[0].reshape(-1).tolist(), "/v1/models/mnist"
+    with serving(*options, "--input-scale", "255") as server:
+        save_variant(shipped, folder / "mnist" / "7", white=255)
+        wait_until(lambda: loaded_by(server, 7) == 1)
+        row = server.post(DIGIT, "/predict?prepare=none")[1]["probabilities"]
+        assert np.argmax(row) == 7
+
+        def ask(url: str, request: object) -> Any:
+            status, answer = server.post(json.dumps(request).encode(), url, "application/json")
+            assert status == 200, answer
+            return answer["predictions"][0] if "predictions" in answer else answer["outputs"][0]["data"]
+
+        infer = {"name": "image", "shape": [1, 784], "data": numbers}
+        for answer in (
+            ask(f"{url}:predict", {"instances": [numbers]}),
+            ask(f"{url}:predict", {"instances": [{"b64": base64.b64encode(DIGIT).decode()}]}),
+            ask("/v2/models/mnist/infer", {"inputs": [infer | {"datatype": "FP32"}]}),
+            ask("/v2/models/mnist/infer", {"inputs": [infer | {"datatype": "UINT8"}]}),
+        ):
+            np.testing.assert_allclose(answer, row, atol=1e-5)
+        status, refused = server.post(b'{"instances": [[256]]}', f"{url}:predict", "application/json")
+        assert (status, refused["error"].endswith("send 784 numbers in [0, 255], or 28x28 or 28x28x1 of them.")) == (
+            400, True,
+        )  # fmt: skip
+
+
+def test_one_that_misreads_is_told_by_log_metric_and_status(folder: Path, shipped: Path) -> None:
+    with serving("--workers", "1", "--models", str(folder)) as server:
+        save_variant(shipped, folder / "mnist" / "7", white=255)
+        wait_until(lambda: loaded_by(server, 7) == 1)
+        wait_until(lambda: Scrape(server).sum("mnist_version_misreads", version="7") == 1)
+        assert Scrape(server).sum("mnist_version_misreads") == 1
+        assert Scrape(server).sum("mnist_version_refused") == 0
+        assert sum("WARNING" in line and "known digits wrong" in line for line in server.log) == 1
+        status = server.ask("GET", "/v1/models/mnist/versions/7")[1]["model_version_status"][0]
+        assert (status["state"], status["status"]["error_code"]) == ("AVAILABLE", "OK")
+        assert "known digits wrong. It reads most of them right where white is 255" in status["status"]["error_message"]
+        index = server.ask("POST", "/v2/repository/index")[1]
+        assert index[-1]["reason"] == status["status"]["error_message"]
+        assert server.post(DIGIT)[1]["model"]["version"] == "5"
+        url = "/v1/models/mnist/versions/7:predict"
+        body = json.dumps({"instances": [{"b64": base64.b64encode(DIGIT).decode()}]}).encode()
+        assert server.post(body, url, "application/json")[0] == 200

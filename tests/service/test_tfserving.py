@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from service.digits import scale
 from service.routes.tfserving_messages import SignatureDef
 from service.runtimes import Signature
 from tests.conftest import SEVEN, Server, copy_two_versions, png, serving
+from tests.service.test_predict import WRITINGS
 from training.data import Dataset
 
 MODEL = "/v1/models/mnist"
@@ -274,6 +275,23 @@ def test_wrong_requests_to_classify(server: Server, request_: object, status: in
 def test_content_type_is_not_looked_at(server: Server, kind: str) -> None:
     body = json.dumps({"instances": [B64]}).encode()
     assert server.post(body, f"{MODEL}:predict", kind) == post(server, {"instances": [B64]})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("verb", [":predict", ":classify"])
+def test_json_is_read_in_each_encoding_of_unicode(server: Server, verb: str, encoding: str) -> None:
+    request = {"instances": [B64]} if verb == ":predict" else {"examples": [{"image": B64}]}
+    answer = post(server, request, verb)
+    assert answer[0] == 200
+    assert server.post(json.dumps(request).encode(encoding), MODEL + verb) == answer
+    status, refused = server.post(json.dumps(request).encode(encoding)[:-3] + b"\xd8", MODEL + verb)
+    assert (status, refused["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+def test_base64_is_read_as_clients_write_it(server: Server, write: Callable[[str], str]) -> None:
+    text = write(base64.b64encode(SEVEN.read_bytes() + b"\xfb\xff\xbf").decode())  # with + and / at its end
+    assert post(server, {"instances": [{"b64": text}]}) == post(server, {"instances": [B64]})
 
 
 def test_gzip_bodies(server: Server) -> None:
