@@ -181,6 +181,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with serving(
         *(["--fast-path", "false"] if request.param == "framework" else ["--runtime", request.param])
     ) as server:
+        server.wait_until_served("3", "2", "1")
         yield server
 
 
