@@ -9,6 +9,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from PIL import Image
+
 from service import logs, malloc, shared_counts
 from service.settings import bind_address, read_settings
 
@@ -59,6 +61,8 @@ def _keep_sigterm() -> None:
 def _import_all() -> None:
     """Import what worker processes need, so that they share it; but not TensorFlow, which must not be forked."""
     import_module("service.app")
+    import_module("numpy.ma")  # as np.median does when it is first called
+    Image.init()  # as Image.open does for what is no picture
     if _settings.runtime != "tensorflow":
         import_module("ai_edge_litert.interpreter")
     shared_counts.bury(os.getpid())  # this process counts nothing, and each scrape would read its files

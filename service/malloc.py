@@ -3,11 +3,12 @@
 import ctypes
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
 MMAP_THRESHOLD_BYTES = 2**20
-TRIM_SECONDS = 10.0
+TRIM_SECONDS = 5.0
 
 
 def configure() -> None:
@@ -31,7 +32,7 @@ def start_trimming() -> None:
         threading.Thread(target=_trim_forever, args=(trim,), name="malloc-trim", daemon=True).start()
 
 
-def _trim_forever(trim: "ctypes._FuncPointer") -> None:
+def _trim_forever(trim: Callable[[int], object]) -> None:
     while True:
         time.sleep(TRIM_SECONDS)
         trim(0)

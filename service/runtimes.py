@@ -23,8 +23,10 @@ COMPILATION = Path("assets.extra/model.tflite")
 SHAPES = ((784,), (28, 28), (28, 28, 1))  # that a model may take its pictures in
 
 # Pictures that are computed at once: the layers of more don't stay in the processor's cache, which costs a tenth of the
-# time in LiteRT and a third in TensorFlow; and it bounds the memory.
+# time in LiteRT and a third in TensorFlow; and it bounds the memory. LiteRT is as fast by 16 (77 us each; 78 by 64), and
+# keeps the memory of the largest piece: 1.4 MB by 16, 4.3 MB by 64.
 PIECE = 64
+LITERT_PIECE = 16
 
 Batch = NDArray[np.float32]
 
@@ -84,7 +86,7 @@ class LiteRT:
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
-        return _by_pieces(self._predict, batch)
+        return _by_pieces(self._predict, batch, LITERT_PIECE)
 
     def _predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._lock:
@@ -138,7 +140,7 @@ class TensorFlow:
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the probabilities float32 (n, 10) of vectors float32 (n, 784)."""
-        return _by_pieces(self._predict, batch)
+        return _by_pieces(self._predict, batch, PIECE)
 
     def _predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         pictures = self._constant(batch.reshape(-1, *self.signature.shape))
@@ -146,11 +148,11 @@ class TensorFlow:
         return probabilities
 
 
-def _by_pieces(predict: Callable[[Batch], Batch], batch: Batch) -> Batch:
-    """Predict a batch by equal pieces, no larger than `PIECE`."""
-    if len(batch) <= PIECE:
+def _by_pieces(predict: Callable[[Batch], Batch], batch: Batch, most: int) -> Batch:
+    """Predict a batch by equal pieces, of no more than so many pictures."""
+    if len(batch) <= most:
         return predict(batch)
-    return np.concatenate([predict(piece) for piece in np.array_split(batch, math.ceil(len(batch) / PIECE))])
+    return np.concatenate([predict(piece) for piece in np.array_split(batch, math.ceil(len(batch) / most))])
 
 
 def _find_signature(model: Any, version: Path) -> Any:

@@ -10,11 +10,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.digits import scale
-from service.runtimes import PIECE, SIGNATURE, LiteRT, Runtime, TensorFlow
+from service.runtimes import LITERT_PIECE, PIECE, SIGNATURE, LiteRT, Runtime, TensorFlow
 from training.data import Dataset
 
 CLOSE = 1e-5  # as near as TensorFlow's own answers to batches are to those to single pictures
-SIZES = (1, 2, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 1000, 1)
+SIZES = (1, 2, LITERT_PIECE, LITERT_PIECE + 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 1000, 1)
 
 
 @pytest.fixture(scope="module", params=[LiteRT, TensorFlow])
