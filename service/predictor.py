@@ -203,13 +203,13 @@ class Predictor:
         try:
             return self._normalize(data, preparation)
         except ServiceError as error:
-            return error
+            return _bare(error)
 
     def _try_read(self, data: bytes) -> Reading | ServiceError:
         try:
             return self._read(data)
         except ServiceError as error:
-            return error
+            return _bare(error)
 
     def _read(self, data: bytes) -> Reading:
         image = self._decode(data)
@@ -239,6 +239,11 @@ class Predictor:
             for prediction, box in zip(self.judge(line.probabilities), line.boxes, strict=True)
         ]
         return Line("".join(str(digit.digit) for digit in read), read)
+
+
+def _bare(error: ServiceError) -> ServiceError:
+    """Return an error without its traceback: kept in a list of its frames, that holds the pictures until it's collected."""
+    return type(error)(str(error))
 
 
 def _scale(box: Box, factor: float) -> list[float]:
