@@ -51,7 +51,7 @@ COPY service service
 # itself holds the time of its source, so that only says what to compile, beside all that the workers may import.
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=/tmp/imported \
-        python -m gunicorn --check-config --config python:service.gunicorn_conf 'service:create_app()' \
+        python -m gunicorn --check-config --config python:service.server.gunicorn_conf 'service:create_app()' \
     && find /tmp/imported -name '*.pyc' | sed -E 's|/tmp/imported(.*)\.cpython-.*|\1.py|' | sort \
         | python -m compileall -q --invalidation-mode unchecked-hash -i - \
             service /usr/local/lib/python*/site-packages/gunicorn /usr/local/lib/python*/logging \

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: serve test train bench image audit lock clean
+.PHONY: serve check test train bench image audit lock clean
 
 serve: $(VENV)/.serving
 	$(RUN) -m service
@@ -13,6 +13,13 @@ test: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(RUN) -m pytest
+
+# What needs no server, browser or engine.
+check: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(RUN) -m pytest -m "not slow" $(CHECKED)
 
 train: $(VENV)/.training
 	$(RUN) -m training

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar, get_args
 import click
 import msgspec
 
-from service import __version__, cors, finder, keys, models, models_folder, proxies, rows
-from service.administration import administer, refusals
+from service import __version__
+from service.api import auth, cors, proxies
+from service.cli import batch_predict, mistakes_page, output, targets
+from service.cli.models import administer, refusals
 from service.errors import ServiceError
+from service.models import loading, models_folder
+from service.preparation import finder
 from service.settings import Settings, bind_address, read_settings, variable
 
 if TYPE_CHECKING:
-    from service.evaluate import Labels, Reading
-    from service.predictor import Preparation
+    from service.cli.evaluate import Labels, Reading
+    from service.inference.predictor import Preparation
 
 Answer = TypeVar("Answer")
 
@@ -64,7 +68,7 @@ def serve() -> None:
     from gunicorn.app.wsgiapp import run  # what its command runs: read in gunicorn 27.0.1
 
     _read_settings(needs_version=False)
-    sys.argv[1:] = ["--config", "python:service.gunicorn_conf", "service:create_app()"]
+    sys.argv[1:] = ["--config", "python:service.server.gunicorn_conf", "service:create_app()"]
     run(prog="gunicorn")
 
 
@@ -73,7 +77,7 @@ main.add_command(administer)
 
 _paths_argument = click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
 _form_option = click.option(
-    "--format", "form", type=click.Choice(get_args(rows.Form)), help="[default: table on a terminal, else csv]"
+    "--format", "form", type=click.Choice(get_args(output.Form)), help="[default: table on a terminal, else csv]"
 )
 
 
@@ -88,50 +92,58 @@ _form_option = click.option(
     help="Make each picture a digit as MNIST has them, or take it as it is, 28x28.",
 )
 @_form_option
-def predict(paths: Sequence[str], preparation: "Preparation", form: rows.Form | None) -> None:
+def predict(paths: Sequence[str], preparation: "Preparation", form: output.Form | None) -> None:
     """Predict picture files, without a server.
 
     Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
     be predicted; it has its error in its place, and the others are done.
     """
-    from service import files
-
-    settings, pictures = _read_settings(), files.find(paths)
-    _tell_left_out(files.find_others(paths))
-    _write(form, rows.PREDICTIONS, pictures, files.predict(pictures, settings, preparation), files.CHUNK)
+    settings, pictures = _read_settings(), batch_predict.find(paths)
+    _tell_left_out(batch_predict.find_others(paths))
+    _write(
+        form,
+        output.PREDICTIONS,
+        pictures,
+        batch_predict.predict(pictures, settings, preparation),
+        batch_predict.CHUNK,
+    )
 
 
 @main.command("read")
 @_paths_argument
 @_form_option
 @click.option("--draw", "folder", metavar="FOLDER", help="Write each picture there, with a box around each digit.")
-def read(paths: Sequence[str], form: rows.Form | None, folder: str | None) -> None:
+def read(paths: Sequence[str], form: output.Form | None, folder: str | None) -> None:
     """Read all digits in picture files, in the order that people read them, without a server.
 
     Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
     be read; it has its error in its place, and the others are done.
     """
-    from service import files, targets
-
-    settings, pictures = _read_settings(), files.find(paths)
-    _tell_left_out(files.find_others(paths))
+    settings, pictures = _read_settings(), batch_predict.find(paths)
+    _tell_left_out(batch_predict.find_others(paths))
     with refusals():
         drawings = targets.plan(pictures, folder) if folder is not None else None
-    _write(form, rows.READINGS, pictures, files.read(pictures, settings, drawings), files.READ_CHUNK)
+    _write(
+        form,
+        output.READINGS,
+        pictures,
+        batch_predict.read(pictures, settings, drawings),
+        batch_predict.READ_CHUNK,
+    )
 
 
 def _tell_left_out(others: Sequence[str]) -> None:
     """Say on standard error which files in folders are left out: those that by their suffix are no pictures."""
     if others:
-        names = ", ".join(map(rows.title, others[:NAMED_FILES])) + (", ..." if others[NAMED_FILES:] else "")
+        names = ", ".join(map(output.title, others[:NAMED_FILES])) + (", ..." if others[NAMED_FILES:] else "")
         click.echo(f"Left out as no pictures, by their suffix: {names} ({len(others)} in all).", err=True)
 
 
 def _write(
-    form: rows.Form | None,
-    layout: rows.Layout[rows.Answer],
+    form: output.Form | None,
+    layout: output.Layout[output.Answer],
     pictures: Sequence[str],
-    outcomes: Generator[rows.Answer | ServiceError, None, None],
+    outcomes: Generator[output.Answer | ServiceError, None, None],
     chunk: int,
 ) -> NoReturn:
     """Write the outcomes of pictures as they come, and exit."""
@@ -139,7 +151,7 @@ def _write(
         form = form or ("table" if sys.stdout.isatty() else "csv")
         # Rows that come on the same terminal show by themselves how far it is.
         progress = outcomes if sys.stdout.isatty() else _progress(outcomes, len(pictures), chunk)
-        succeeded = rows.write(form, layout, pictures, progress)
+        succeeded = output.write(form, layout, pictures, progress)
     sys.exit(not succeeded)
 
 
@@ -154,37 +166,33 @@ def evaluate(source: str, form: Literal["text", "json"], page: str | None) -> No
     row of a CSV or TSV file with the columns file and digit, given in place of the folder or in it as index.csv or
     labels.csv. The exit code is 1 if labels are wrong or a file couldn't be opened; pictures without an answer count.
     """
-    from service import evaluate as evaluation
-    from service import mistakes
+    from service.cli import evaluate as evaluation
 
     settings = _read_settings()
     with refusals():
         if page is not None:
-            mistakes.check_target(page)
+            mistakes_page.check_target(page)
         labels = evaluation.load(source)
         readings = _read_images(labels, settings)
         report = evaluation.summarize(labels, readings)
         text = evaluation.as_text(report) if form == "text" else msgspec.json.encode(report).decode()
         click.echo(text.encode())  # names are any Unicode, whatever the terminal's encoding
         if page is not None:
-            mistakes.write(page, report, readings, settings)
+            mistakes_page.write(page, report, readings, settings)
     sys.exit(bool(report.unopened))
 
 
 def _read_images(labels: "Labels", settings: Settings) -> "list[Reading]":
-    from service import evaluate as evaluation
-    from service import files
+    from service.cli import evaluate as evaluation
 
     paths = [image.path for image in labels.images]
-    with closing(files.predict(paths, settings)) as outcomes:
-        return evaluation.read(labels, _progress(outcomes, len(paths), files.CHUNK))
+    with closing(batch_predict.predict(paths, settings)) as outcomes:
+        return evaluation.read(labels, _progress(outcomes, len(paths), batch_predict.CHUNK))
 
 
 def _progress(outcomes: Iterable[Answer], count: int, chunk: int) -> Iterable[Answer]:
     """Show a bar where one can wait for long."""
-    from service import files
-
-    if count <= files.FEW_CHUNKS * chunk or not sys.stderr.isatty():
+    if count <= batch_predict.FEW_CHUNKS * chunk or not sys.stderr.isatty():
         yield from outcomes
     else:
         with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=chunk) as bar:
@@ -204,13 +212,13 @@ def _read_settings(needs_version: bool = True) -> Settings:
     with refusals():
         settings = read_settings(os.environ)
         bind_address(settings)
-        keys.read(settings)
+        auth.read(settings)
         cors.read(settings)
         proxies.read(settings)
         models_folder.check(settings)
         finder.verify(settings.models)
-        if needs_version or models.candidates(settings):
-            models.check_default(settings)
+        if needs_version or loading.candidates(settings):
+            loading.check_default(settings)
     return settings
 
 

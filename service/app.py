@@ -1,35 +1,35 @@
 """The application: settings and a model wired to the routes and to the form of every error."""
 
-import logging
 import threading
 
 import flask
-from werkzeug.exceptions import HTTPException
 
-from service import cors, finder, headers, keys, metrics, openapi, proxies, record
-from service.errors import ServiceError
-from service.fast_path import FastPath
-from service.repository import Repository
-from service.routes import (
-    Failure,
-    docs,
-    explain,
-    json_response,
-    model_control,
-    openinference,
-    operations,
-    page,
-    predict,
-    read,
-    report,
-    tfserving,
-    triton,
-)
+from service.api import auth, cors, error_responses, openapi, proxies, security_headers
+from service.api.open_inference import model_control, triton
+from service.api.open_inference import routes as open_inference
+from service.api.routes import docs, explain, health, page, predict, read, report
+from service.api.routes import metrics as metrics_route
+from service.api.tensorflow_serving import routes as tensorflow_serving
+from service.models.repository import Repository
+from service.observability import metrics, request_log
+from service.preparation import finder
+from service.server.fast_path import FastPath
 from service.settings import Settings
 
-SURFACE = (predict, read, explain, tfserving, openinference, triton, model_control, operations, page, report, docs)
-
-log = logging.getLogger(__name__)
+SURFACE = (
+    predict,
+    read,
+    explain,
+    tensorflow_serving,
+    open_inference,
+    triton,
+    model_control,
+    health,
+    metrics_route,
+    page,
+    report,
+    docs,
+)
 
 
 def create_app(settings: Settings) -> flask.Flask:
@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> flask.Flask:
         ModelError: the finder is damaged, or can't be read.
 
     """
-    app = flask.Flask(__name__, static_folder=None)
+    app = flask.Flask(__name__, static_folder=None, template_folder="web/templates")
     app.url_map.merge_slashes = False  # //predict is another path, and no redirect
     app.url_map.strict_slashes = False  # /predict/ is /predict, and no redirect, which would lose what is posted
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
@@ -50,42 +50,18 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["finder"] = loaded = finder.load(settings.models)
     app.extensions["repository"] = Repository(settings, metrics.VersionGauges().update, loaded.checksum)
     app.extensions["draining"] = threading.Event()
-    app.extensions["health"] = keys.HEALTH
-    app.extensions["refuse"] = record.refuse  # for what the worker refuses itself
+    app.extensions["health"] = auth.HEALTH
+    app.extensions["refuse"] = request_log.refuse  # for what the worker refuses itself
     # Before a route sees a request, its record is opened, and then its key is asked for.
-    headers.init_app(app)
-    record.init_app(app)
-    digests = keys.read(settings)
-    keys.init_app(app, digests)
+    security_headers.init_app(app)
+    request_log.init_app(app)
+    digests = auth.read(settings)
+    auth.init_app(app, digests)
     cors.init_app(app, cors.read(settings))
     proxies.init_app(app, proxies.read(settings))
     for module in SURFACE:
         app.register_blueprint(module.routes)
     app.extensions["openapi"] = openapi.document(app, with_keys=bool(digests))
     app.extensions["fast_path"] = FastPath(app, digests) if settings.fast_path else None
-    app.register_error_handler(ServiceError, _refuse)
-    app.register_error_handler(HTTPException, _refuse_http)
-    app.register_error_handler(Exception, _fail)
+    error_responses.init_app(app)
     return app
-
-
-def _refuse(error: ServiceError) -> flask.Response:
-    metrics.REFUSED.labels(error.code).inc()
-    response = json_response(Failure.of(error), error.status)
-    response.headers.extend(error.headers)
-    return response
-
-
-def _refuse_http(error: HTTPException) -> flask.Response:
-    """Give an error of the framework, such as an unknown path, the form of ours."""
-    code = error.name.lower().replace(" ", "_")
-    metrics.REFUSED.labels(code).inc()
-    sentence = f"{flask.request.method} {flask.request.path}: {error.name.lower()}."
-    response = json_response(Failure(sentence, code), error.code or 500)
-    response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
-    return response
-
-
-def _fail(error: Exception) -> flask.Response:
-    log.exception("A request failed.", exc_info=error, extra={"fields": [{"id": record.current().id}]})
-    return json_response(Failure("Something went wrong here; it is in the log.", ServiceError.code), 500)

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from service import cores
+from service import cpu
 from service.errors import SettingsError
 
 PREFIX = "MNIST_"
-DEFAULT_MODELS = Path(__file__).parent / "default_model"
+DEFAULT_MODELS = Path(__file__).parent / "bundled_models"
 
 # Variables that Kubernetes sets in each pod for a Service called mnist, and MNIST_PORT, if it is a URL.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Versions that a worker keeps loaded; the least used is dropped.")
     ] = 3
     workers: Annotated[int, Meta(ge=1, le=512, description="Worker processes.")] = msgspec.field(
-        default_factory=cores.available
+        default_factory=cpu.available
     )
     threads: Annotated[int, Meta(ge=1, le=512, description="Requests that each worker answers at once.")] = 2
     fast_path: Annotated[bool, Meta(description="Small requests are answered around the framework.")] = True

@@ -22,11 +22,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import finder as finders
-from service.finder import Finder
+from service.models.store import CARD, REPORT
+from service.preparation import finder as finders
+from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS
-from service.versions import CARD, REPORT
-from training import data
+from training.data import datasets
 
 ROOT = Path(__file__).parent.parent
 SEVEN = ROOT / "tests" / "seven.png"  # the first of the test images
@@ -156,8 +156,8 @@ def _follow(server: Server, ready: threading.Event) -> None:
 
 
 @pytest.fixture(scope="session")
-def mnist() -> data.Dataset:
-    return data.load()
+def mnist() -> datasets.Dataset:
+    return datasets.load()
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+import training.finder.train
+import training.synthetic.empties
+import training.synthetic.number_evaluation
+import training.synthetic.prepare
 from service.errors import ModelError, ServiceError
+from service.models.store import NAME, REPORT, find
 from service.settings import DEFAULT_MODELS, Settings
-from service.versions import NAME, REPORT, find
-from training import data
-from training.data import HELD_OUT
-from training.data_sources import FORMS
+from training.data import datasets
+from training.data.datasets import HELD_OUT
+from training.data.sources import FORMS
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from training.number_evaluation import Counts
+    from training.synthetic.number_evaluation import Counts
 
 SOURCE = click.option(
     "--data", "source", metavar="SOURCE",
@@ -92,7 +96,7 @@ def main(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
     else:
-        dataset = data.load(source)
+        dataset = datasets.load(source)
         from training.train import Run, train
 
         overrides = {
@@ -132,14 +136,14 @@ def _refuse_options(context: click.Context) -> None:
 @EVALUATE_ON
 def evaluate(version: str, models: Path, source: str | None, evaluate_on: int) -> None:
     """Evaluate VERSION, a number or a folder, and write its report, assets.extra/report/index.html in it."""
-    dataset = data.load(source)
-    from training import cards
+    dataset = datasets.load(source)
+    from training import model_card
     from training.train import assess, make_uploads
 
     folder = find(models / NAME).get(int(version), models / NAME / version) if version.isdecimal() else Path(version)
     if not (folder / "saved_model.pb").exists():
         raise ModelError(f"There is no version in {folder}.")
-    card = cards.read(folder)
+    card = model_card.read(folder)
     metrics = assess(folder, card, dataset, make_uploads(dataset, evaluate_on, models)).metrics()
     for name, value in metrics.items():
         click.echo(f"{name:33} {value:.5g}")
@@ -169,11 +173,12 @@ def fit_finder(
 
     It is evaluated, with a report. One that is worse than the finder there stays a candidate; the exit code is 3 then.
     """
-    dataset = data.load(source)
-    from training import finder
+    dataset = datasets.load(source)
 
     settings = {name: value for name, value in overrides.items() if value is not None}
-    finder.fit_finder(finder.Run(settings, seed, models, evaluate_on, resume, force), dataset)
+    training.finder.train.fit_finder(
+        training.finder.train.Run(settings, seed, models, evaluate_on, resume, force), dataset
+    )
 
 
 @main.command("data")
@@ -182,9 +187,9 @@ def fit_finder(
               show_default=True, help="Picture file to draw samples to.")  # fmt: skip
 def show_data(source: str | None, samples: Path) -> None:
     """Print rank, shape and dtype of each array, and draw a sheet of samples."""
-    dataset = data.load(source)
-    click.echo(data.describe(dataset))
-    data.draw_samples(dataset, samples)
+    dataset = datasets.load(source)
+    click.echo(datasets.describe(dataset))
+    datasets.draw_samples(dataset, samples)
     click.echo(f"Samples of each digit are in {samples}.")
 
 
@@ -200,18 +205,17 @@ def show_data(source: str | None, samples: Path) -> None:
               help="Picture file to draw to: three uploads of each condition, the ink found, the result.")  # fmt: skip
 def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet: Path | None) -> None:
     """Print how many pictures, as people upload them, are read right."""
-    dataset = data.load(source)
-    from service.models import load_default
-    from training import empties, number_evaluation, preparation
-    from training.uploads import make
+    dataset = datasets.load(source)
+    from service.models.loading import load_default
+    from training.synthetic.conditions import make
 
     held_out = dataset.train[-HELD_OUT:]
     if sheet:
-        preparation.draw_sheet(make(held_out, min(images, 3), seed), models, sheet)
+        training.synthetic.prepare.draw_sheet(make(held_out, min(images, 3), seed), models, sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
-    uploads = preparation.prepare(held_out, images, seed, models)
+    uploads = training.synthetic.prepare.prepare(held_out, images, seed, models)
     model = load_default(Settings(models=models))
-    rows = list(preparation.accuracies(uploads, model))
+    rows = list(training.synthetic.prepare.accuracies(uploads, model))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:
@@ -220,9 +224,9 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
         f"\n| {'without a digit':29} | images | any digit | certain digit |\n"
         f"|-{'-' * 29}-|-------:|----------:|--------------:|"
     )
-    for row in empties.evaluate(model, models, images, seed):
+    for row in training.synthetic.empties.evaluate(model, models, images, seed):
         click.echo(f"| {row.kind:29} | {row.images:6} | {row.any_digit:9} | {row.certain_digit:13} |")
-    _print_numbers(number_evaluation.evaluate(held_out, models, images, seed))
+    _print_numbers(training.synthetic.number_evaluation.evaluate(held_out, models, images, seed))
 
 
 def _print_numbers(conditions: "dict[str, Counts]") -> None:
@@ -230,7 +234,7 @@ def _print_numbers(conditions: "dict[str, Counts]") -> None:
         f"\n| {'numbers':24} | whole | digits | right | wrong | missed | invented |\n"
         f"|-{'-' * 24}-|------:|-------:|------:|------:|-------:|---------:|"
     )
-    from training.number_evaluation import Counts
+    from training.synthetic.number_evaluation import Counts
 
     for condition, counts in {**conditions, "all": sum(conditions.values(), Counts())}.items():
         click.echo(

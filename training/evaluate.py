@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.digits import scale
-from service.runtimes import Runtime
-from training.data import Dataset, Digits
-from training.preparation import Prepared
+from service.models.runtimes import Runtime
+from service.preparation.normalize import scale
+from training.data.datasets import Dataset, Digits
+from training.synthetic.prepare import Prepared
 
 BINS = 15  # of the expected calibration error
 

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service import versions
-from service.digits import SIDE
-from service.runtimes import COMPILATION, SIGNATURE, LiteRT, TensorFlow
+from service.models import store
+from service.models.runtimes import COMPILATION, SIGNATURE, LiteRT, TensorFlow
+from service.preparation.normalize import SIDE
 from training.errors import ExportError
 
 TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
@@ -93,7 +93,7 @@ def publish(version: Path, folder: Path) -> Path:
     """
     folder.mkdir(exist_ok=True)
     _flush_all(version)
-    for number in itertools.count(versions.next_number(folder)):
+    for number in itertools.count(store.next_number(folder)):
         try:
             target = version.rename(folder / str(number))
             break

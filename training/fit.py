@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from service.digits import scale
-from training import batches
-from training.checkpoint import Checkpoint
-from training.data import Digits
+from service.preparation.normalize import scale
+from training.data import batches
+from training.data.datasets import Digits
 from training.errors import DataError
-from training.recipes import Recipe
+from training.model.checkpoint import Checkpoint
+from training.model.recipes import Recipe
 
 History = dict[str, list[float]]
 

@@ -9,19 +9,23 @@ import click
 import keras
 import numpy as np
 
-from service import finder, models, versions
-from service.digits import scale
 from service.errors import ModelError
-from service.finder import Finder
-from service.runtimes import LiteRT
-from training import calibration, cards, export, extra, gate, report, scene_digits
-from training.data import HELD_OUT, Dataset, Digits
+from service.models import loading, store
+from service.models.runtimes import LiteRT
+from service.preparation import finder
+from service.preparation.finder import Finder
+from service.preparation.normalize import scale
+from training import calibration, export, model_card, promotion
+from training.data import user_digits
+from training.data.datasets import HELD_OUT, Dataset, Digits
 from training.errors import Interrupted, NotBetter
 from training.evaluate import Evaluation, answer, evaluate
 from training.fit import History, describe_devices, fit
-from training.halves import use_a_thread_for_each_half
-from training.preparation import Prepared, prepare
-from training.recipes import RECIPES, Recipe
+from training.model.recipes import RECIPES, Recipe
+from training.model.split_batch import use_a_thread_for_each_half
+from training.report import version_report
+from training.synthetic import scene_digits
+from training.synthetic.prepare import Prepared, prepare
 
 CANDIDATES = "candidates"  # the folder beside the versions for those that are not as good
 EVALUATION_SEED = 10_000  # of the uploads that versions are compared on, the same for all
@@ -57,11 +61,11 @@ def train(run: Run, dataset: Dataset) -> None:
     loaded = finder.load(run.models)
     own = _load_extra(run, loaded)
     card = _describe(run, recipe, dataset, own, loaded)
-    folder = run.models / versions.NAME
+    folder = run.models / store.NAME
     with export.staging(folder) as version:  # before the fit, so that a folder that can't be written stops it
-        checkpoint = folder / f".fit-{cards.digest(card)}.npz"
+        checkpoint = folder / f".fit-{model_card.digest(card)}.npz"
         model, card["history"], card["seconds"] = _fit(run, recipe, digits, held_out, own, checkpoint)
-        card["libraries"] = cards.libraries()
+        card["libraries"] = model_card.libraries()
         model, temperature = _calibrate(model, held_out)
         export.write_version(model, version, scale(dataset.x_test))
         uploads = make_uploads(dataset, run.evaluate_on, run.models)
@@ -72,12 +76,12 @@ def train(run: Run, dataset: Dataset) -> None:
         checkpoint.unlink(missing_ok=True)
 
 
-def assess(version: Path, card: cards.Card, dataset: Dataset, uploads: Prepared) -> Evaluation:
+def assess(version: Path, card: model_card.Card, dataset: Dataset, uploads: Prepared) -> Evaluation:
     """Evaluate a version, and write its report and its card, with the metrics added."""
-    evaluation = evaluate(models.open_runtime(version, "tensorflow"), dataset, uploads)
+    evaluation = evaluate(loading.open_runtime(version, "tensorflow"), dataset, uploads)
     card = {**card, "metrics": evaluation.metrics()}
-    report.write(version, card, evaluation)
-    cards.write(version, card)
+    version_report.write(version, card, evaluation)
+    model_card.write(version, card)
     return evaluation
 
 
@@ -89,14 +93,14 @@ def make_uploads(dataset: Dataset, count: int, models_folder: Path) -> Prepared:
 def _load_extra(run: Run, loaded: Finder) -> Digits | None:
     if run.extra is None:
         return None
-    digits, unreadable = extra.load(run.extra, loaded)
+    digits, unreadable = user_digits.load(run.extra, loaded)
     for sentence in unreadable:
         click.echo(f"Left out: {sentence}", err=True)
     click.echo(f"{len(digits)} pictures in {run.extra} are mixed in, each {run.extra_weight} times an epoch.")
     return digits
 
 
-def _describe(run: Run, recipe: Recipe, dataset: Dataset, own: Digits | None, loaded: Finder) -> cards.Card:
+def _describe(run: Run, recipe: Recipe, dataset: Dataset, own: Digits | None, loaded: Finder) -> model_card.Card:
     """Say what decides the weights: the same description, the same weights."""
     card = {
         "recipe": run.recipe,
@@ -157,17 +161,17 @@ def _find_threshold(version: Path, held_out: Digits, uploads: Prepared) -> float
 
 def _compare(folder: Path, evaluation: Evaluation, dataset: Dataset, uploads: Prepared) -> list[str]:
     """Say in what a version is worse than the default in the folder; nothing where that is none, or can't be read."""
-    present = versions.find(folder)
+    present = store.find(folder)
     if not present:
         return []
     number = max(present)
     try:
-        number = versions.read_choice(folder).order(present)[0]
-        runtime = models.open_runtime(present[number])
+        number = store.read_choice(folder).order(present)[0]
+        runtime = loading.open_runtime(present[number])
     except ModelError as error:
         click.echo(f"Not compared with version {number}: {error}", err=True)
         return []
-    return gate.objections(evaluation, evaluate(runtime, dataset, uploads))
+    return promotion.objections(evaluation, evaluate(runtime, dataset, uploads))
 
 
 def _put_in_place(version: Path, folder: Path, evaluation: Evaluation, objections: list[str]) -> None:

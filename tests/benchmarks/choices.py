@@ -17,7 +17,7 @@ from gunicorn.http.parser import RequestParser as GunicornParser
 from gunicorn.http.wsgi import create
 from PIL import Image
 
-from service.parser import RequestParser
+from service.server.http_parser import RequestParser
 from tests.benchmarks.comparison.candidates import ours
 from tests.benchmarks.comparison.jobs import IMAGE, JOBS, PNG, Job, Load, drive
 from tests.benchmarks.comparison.processes import running
@@ -66,7 +66,7 @@ NUMBERS = next(job.body for job in JOBS if job.name == "v1 JSON")
 ANSWER = {"digit": 7, "confidence": 0.9, "probabilities": np.random.default_rng(0).random(10).tolist()}
 
 CALLS: dict[str, Callable[[], object]] = {
-    "a request, by httptools and parser.py": parse,
+    "a request, by httptools and http_parser.py": parse,
     "a request, by gunicorn": parse_by_gunicorn,
     "784 numbers read, by msgspec": lambda: msgspec.json.decode(NUMBERS),
     "784 numbers read, by json": lambda: json.loads(NUMBERS),

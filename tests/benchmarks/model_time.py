@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from service.runtimes import LiteRT
+from service.models.runtimes import LiteRT
 from training.calibration import calibrated
 from training.export import compile_for_litert, write_saved_model
-from training.recipes import RECIPES
+from training.model.recipes import RECIPES
 
 ROUNDS, CALLS = 30, 300
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import roc_auc_score
 
-from service import models, versions
-from service.digits import place, scale
-from training import data
+from service.models import loading, store
+from service.preparation.normalize import place, scale
+from training.data import datasets
 from training.evaluate import answer
-from training.outliers import LETTERS
+from training.synthetic.outliers import LETTERS
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 FONTS = (
@@ -51,13 +51,13 @@ def _letters() -> Iterator[Image.Image]:
 
 def main(folders: list[str]) -> None:
     """Print a row for each version."""
-    digits, clothes, letters = data.load().test, data.load(FASHION).test, draw_letters()
+    digits, clothes, letters = datasets.load().test, datasets.load(FASHION).test, draw_letters()
     print(
         "| version | ROC area, clothes | ROC area, letters | digits uncertain | clothes uncertain |\n"
         "|---|--:|--:|--:|--:|"
     )
     for version in map(Path, folders):
-        runtime, threshold = models.open_runtime(version), versions.read_card(version).calibration.threshold
+        runtime, threshold = loading.open_runtime(version), store.read_card(version).calibration.threshold
         sure, *unsure = (
             answer(runtime, digits).confidences,
             answer(runtime, clothes).confidences,

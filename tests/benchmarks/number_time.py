@@ -10,12 +10,13 @@ from statistics import median
 
 import numpy as np
 
-from service import finder, models
-from service.images import decode
-from service.predictor import Predictor
+from service.inference.predictor import Predictor
+from service.models import loading
+from service.preparation import finder
+from service.preparation.decode import decode
 from service.settings import Settings
-from training import data
-from training.pages import BLUE, Array, defocus, grain, lay, paper, save, slope, trace
+from training.data import datasets
+from training.synthetic.rendering import BLUE, Array, defocus, grain, lay, paper, save, slope, trace
 
 SECONDS = 4.0  # for each file
 
@@ -54,8 +55,8 @@ def measure(file: bytes, predictor: Predictor) -> tuple[float, float]:
 
 def main() -> None:
     """Print a row for each file."""
-    settings, digits = Settings(), data.load().x_test
-    predictor = Predictor(models.load_default(settings), finder.load(settings.models), settings)
+    settings, digits = Settings(), datasets.load().x_test
+    predictor = Predictor(loading.load_default(settings), finder.load(settings.models), settings)
     files = {
         "one digit, 640x480": photo(digits, 1, 1, (480, 640), 200),
         "a row of 10, 640x480": photo(digits, 1, 10, (480, 640), 45),

@@ -11,12 +11,12 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from service import finder
-from service.digits import prepare
-from service.images import decode
+from service.preparation import finder
+from service.preparation.decode import decode
+from service.preparation.normalize import prepare
 from service.settings import Settings
-from training import data
-from training.pages import BLUE, clouds, defocus, grain, lay, paper, save, slope, write
+from training.data import datasets
+from training.synthetic.rendering import BLUE, clouds, defocus, grain, lay, paper, save, slope, write
 
 SECONDS = 3.0  # for each file
 
@@ -48,7 +48,7 @@ def measure(file: bytes) -> tuple[float, float]:
 
 def main() -> None:
     """Print a row for each file."""
-    mnist = data.load()
+    mnist = datasets.load()
     digit = mnist.x_train[0]
     files = {
         "12-megapixel photo, JPEG": photo(digit, (3000, 4000)),

@@ -14,15 +14,15 @@ import docker
 from tests.benchmarks.comparison.jobs import IMAGE, PNG, Job, check, drive
 from tests.benchmarks.comparison.processes import free_port
 from tests.benchmarks.picture_time import photo
-from training import data
-from training.pages import save
+from training.data import datasets
+from training.synthetic.rendering import save
 
 ROUNDS, SECONDS = 5, 4
 OURS, OTHERS = 0, 1  # cores
 
 
 def jobs() -> list[Job]:
-    digit = data.load().x_train[0]
+    digit = datasets.load().x_train[0]
     files = {
         "28x28, PNG": PNG,
         "280x280, PNG": save(255 - digit.repeat(10, 0).repeat(10, 1)),

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from service import versions
 from service.app import create_app
+from service.models import store
+from service.models.store import Choice
 from service.settings import DEFAULT_MODELS, Settings
-from service.versions import Choice
 from tests.conftest import Server, multipart, png, serving
-from training import data
+from training.data import datasets
 
 WORKERS, CONNECTIONS, SCRAPES = 4, 16, 500
 MAX_BYTES = 100_000
@@ -80,14 +80,14 @@ def scrape(connection: HTTPConnection) -> tuple[float, bytes]:
 
 def main() -> None:
     """Fill all labels, and print the times."""
-    mnist = data.load()
+    mnist = datasets.load()
     requests = list(every_request([png(mnist.x_test[mnist.y_test == digit][0]) for digit in range(10)]))
     with tempfile.TemporaryDirectory() as folder:
         models = Path(shutil.copytree(DEFAULT_MODELS, Path(folder) / "models"))
         options = ("--workers", str(WORKERS), "--models", str(models), "--max-bytes", str(MAX_BYTES))
         with serving(*options) as server:
             fill(server, requests)
-            versions.write_choice(models / versions.NAME, Choice(labels={"stable": 1}, withdrawn=(2,)))
+            store.write_choice(models / store.NAME, Choice(labels={"stable": 1}, withdrawn=(2,)))
             time.sleep(3)  # until every worker has seen it
             fill(server, requests)
             connection = server.connect()

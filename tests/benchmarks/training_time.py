@@ -24,13 +24,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from service.digits import scale
-from training import data, outliers
-from training.augmentation import augment
-from training.batches import NO_DIGIT, Batch
+from service.preparation.normalize import scale
+from training.data import datasets
+from training.data.augmentation import augment
+from training.data.batches import NO_DIGIT, Batch
 from training.fit import fit
-from training.halves import use_a_thread_for_each_half
-from training.recipes import RECIPES, build_convnet
+from training.model.recipes import RECIPES, build_convnet
+from training.model.split_batch import use_a_thread_for_each_half
+from training.synthetic import outliers
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 3
@@ -39,7 +40,7 @@ BARE = """
 import numpy as np, keras
 from keras import layers
 keras.utils.set_random_seed(0)
-with np.load("training/mnist.npz") as file:
+with np.load("training/data/mnist.npz") as file:
     x, y, x_test, y_test = (file[name] for name in ("x_train", "y_train", "x_test", "y_test"))
 x, x_test = (images.reshape((-1, 784)).astype("float32") / 255 for images in (x, x_test))
 model = keras.Sequential(
@@ -53,7 +54,7 @@ model.evaluate(x_test, y_test)
 RECIPE = replace(RECIPES["convnet"], epochs=2)
 STEPS = 200
 SIZE, OTHERS = RECIPE.batch_size, RECIPE.outliers
-DIGITS = data.load().train[: STEPS * SIZE]
+DIGITS = datasets.load().train[: STEPS * SIZE]
 
 
 def seconds(*arguments: str) -> float:
@@ -158,11 +159,11 @@ def bare_with_layers(clock: Clock) -> None:
         shown = tf.concat([batch[0], to_layers(others)], axis=0)
         return tf.reshape(shown, (-1, 784)), tf.concat([batch[1], tf.fill((OTHERS,), np.uint8(NO_DIGIT))], axis=0)
 
-    digits = tf.data.Dataset.from_tensor_slices((DIGITS.images, DIGITS.labels)).shuffle(len(DIGITS)).batch(SIZE)
+    digits = tf.datasets.Dataset.from_tensor_slices((DIGITS.images, DIGITS.labels)).shuffle(len(DIGITS)).batch(SIZE)
     strange = outliers.draw(STEPS * OTHERS, DIGITS.images, np.random.default_rng(0))
-    others = tf.data.Dataset.from_tensor_slices(strange).shuffle(len(strange)).batch(OTHERS)
+    others = tf.datasets.Dataset.from_tensor_slices(strange).shuffle(len(strange)).batch(OTHERS)
     varied = digits.map(vary, num_parallel_calls=tf.data.AUTOTUNE)
-    fit_bare(tf.data.Dataset.zip(varied, others).map(mix).prefetch(tf.data.AUTOTUNE), clock)
+    fit_bare(tf.datasets.Dataset.zip(varied, others).map(mix).prefetch(tf.data.AUTOTUNE), clock)
 
 
 def to_layers(images: tf.Tensor) -> tf.Tensor:

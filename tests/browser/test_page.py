@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.conftest import ROOT, SEVEN, Server, copy_version, serving
-from training import data, pages
+from training.data import datasets
+from training.synthetic import rendering
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
     pytest.skip("The page's tests need Chromium: apt-get install chromium", allow_module_level=True)
 pytest.importorskip("playwright", reason="The page's tests need Playwright: pip install playwright")
-
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright  # noqa: E402
 
 expect.set_options(timeout=30_000)  # to make large pictures smaller takes seconds on a machine that is busy
 
@@ -172,15 +172,17 @@ def draw_number(page: Page, number: str) -> None:
         page.mouse.up()
 
 
-def write_sheet(mnist: data.Dataset, path: Path, *lines: str) -> bytes:
+def write_sheet(mnist: datasets.Dataset, path: Path, *lines: str) -> bytes:
     """Write lines of digits with a pen, two fingers' breadth apart."""
     ink = np.zeros((170 * len(lines) + 60, 130 * max(map(len, lines)) + 80), np.float32)
     for row, line in enumerate(lines):
         for column, digit in enumerate(line):
             image = mnist.x_test[np.flatnonzero(mnist.y_test == int(digit))[0]]
-            traced, top, left = pages.trace(image, 90), 50 + 160 * row, 60 + 125 * column
+            traced, top, left = rendering.trace(image, 90), 50 + 160 * row, 60 + 125 * column
             ink[top : top + traced.shape[0], left : left + traced.shape[1]] += traced
-    path.write_bytes(pages.save(pages.lay(pages.paper(ink.shape, (246, 243, 235)), ink.clip(0, 1), pages.BLUE)))
+    path.write_bytes(
+        rendering.save(rendering.lay(rendering.paper(ink.shape, (246, 243, 235)), ink.clip(0, 1), rendering.BLUE))
+    )
     return path.read_bytes()
 
 
@@ -568,7 +570,7 @@ def test_a_click_on_a_digit_selects_it_and_draws_nothing(page: Page) -> None:
     expect_number(page, "30")
 
 
-def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: data.Dataset, tmp_path: Path) -> None:
+def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path) -> None:
     reading = server.post(write_sheet(mnist, tmp_path / "sheet.png", "305", "1942"), "/read")[1]
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
@@ -595,7 +597,9 @@ def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: data.Dataset, tm
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_boxes_lie_on_the_ink(page: Page, server: Server, mnist: data.Dataset, tmp_path: Path, turned: bool) -> None:
+def test_boxes_lie_on_the_ink(
+    page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path, turned: bool
+) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "3059", "19")
     upright = Image.open(tmp_path / "sheet.png")
     file = tmp_path / ("sheet.jpeg" if turned else "sheet.png")
@@ -613,7 +617,7 @@ def test_boxes_lie_on_the_ink(page: Page, server: Server, mnist: data.Dataset, t
     [("sheet.png", {}), ("sheet.jpeg", {"progressive": True}), ("turned.jpeg", {"progressive": True, "exif": TURNED})],
 )
 def test_a_large_picture_is_sent_smaller_and_its_boxes_lie_on_the_ink(
-    page: Page, server: Server, mnist: data.Dataset, tmp_path: Path, name: str, options: dict[str, Any]
+    page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     lines = server.post(write_sheet(mnist, tmp_path / "small.png", "3059", "19"), "/read")[1]["lines"]
     small = Image.open(tmp_path / "small.png")
@@ -673,7 +677,9 @@ def expect_boxes(page: Page, boxes: list[list[float]], width: float) -> None:
         assert 0 < drawn["width"] - wide < 20
 
 
-def test_a_digit_that_is_not_explained_has_its_probabilities(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+def test_a_digit_that_is_not_explained_has_its_probabilities(
+    page: Page, mnist: datasets.Dataset, tmp_path: Path
+) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "305")
     answer_instead(page, "explain", status=422, json={"error": "There is no digit.", "code": "no_digit"})
     page.set_input_files("#file", tmp_path / "sheet.png")
@@ -685,7 +691,7 @@ def test_a_digit_that_is_not_explained_has_its_probabilities(page: Page, mnist: 
 
 
 def test_uncertain_digits_are_marked_by_more_than_color(
-    browser: Browser, unsure_server: Server, mnist: data.Dataset, tmp_path: Path
+    browser: Browser, unsure_server: Server, mnist: datasets.Dataset, tmp_path: Path
 ) -> None:
     sheet = write_sheet(mnist, tmp_path / "sheet.png", "24", "61")
     digits = [each for line in unsure_server.post(sheet, "/read")[1]["lines"] for each in line["digits"]]
@@ -702,7 +708,7 @@ def test_uncertain_digits_are_marked_by_more_than_color(
         assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
-def test_copying_the_number(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+def test_copying_the_number(page: Page, mnist: datasets.Dataset, tmp_path: Path) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "305", "1942")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.set_input_files("#file", tmp_path / "sheet.png")
@@ -728,7 +734,7 @@ def test_copying_where_there_is_no_clipboard(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "copy-number"
 
 
-def test_several_files_have_a_table(page: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+def test_several_files_have_a_table(page: Page, mnist: datasets.Dataset, tmp_path: Path) -> None:
     write_sheet(mnist, tmp_path / "one.png", "305", "1942")
     write_sheet(mnist, tmp_path / "two.png", "86")
     (tmp_path / "empty.png").touch()
@@ -753,7 +759,7 @@ def test_several_files_have_a_table(page: Page, mnist: data.Dataset, tmp_path: P
     expect(page.locator("#batch")).to_be_hidden()
 
 
-def test_a_finger_on_a_picture_selects_and_never_draws(phone: Page, mnist: data.Dataset, tmp_path: Path) -> None:
+def test_a_finger_on_a_picture_selects_and_never_draws(phone: Page, mnist: datasets.Dataset, tmp_path: Path) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "305")
     phone.set_input_files("#file", tmp_path / "sheet.png")
     expect_number(phone, "305")

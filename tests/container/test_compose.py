@@ -19,8 +19,8 @@ import yaml
 from tests.conftest import ROOT, SEVEN, clean_environment, wait_until
 from tests.container.conftest import Container, build
 from tests.deploy.conftest import Prometheus
-from training.data import Dataset
-from training.uploads import make
+from training.data.datasets import Dataset
+from training.synthetic.conditions import make
 
 FILE = ROOT / "deploy" / "compose.yaml"
 REPLICAS = 3

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from service import heif
-from service.digits import scale
-from service.images import FORMATS
-from service.runtimes import LiteRT
+from service.models.runtimes import LiteRT
+from service.preparation import heif
+from service.preparation.decode import FORMATS
+from service.preparation.normalize import scale
 from tests.conftest import SEVEN, Server, png, serving
 from tests.container.conftest import Container, run
 from tests.service.formats import encode
-from training.data import Dataset
-from training.uploads import make
+from training.data.datasets import Dataset
+from training.synthetic.conditions import make
 
 
 @pytest.fixture

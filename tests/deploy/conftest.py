@@ -19,7 +19,7 @@ import yaml
 from service.settings import DEFAULT_MODELS
 from tests.conftest import ROOT, SEVEN, Server, copy_version, png, serving, wait_until
 from tests.service.test_metrics import Scrape
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 

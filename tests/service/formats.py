@@ -8,7 +8,6 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from service import images  # noqa: F401 - it makes HEIC known to Pillow
 from tests.conftest import SEVEN
 
 

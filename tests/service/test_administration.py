@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service import models, versions
+from service import checksums
 from service.__main__ import main
+from service.models import loading, store
 from service.settings import DEFAULT_MODELS, Settings
 from tests.conftest import ROOT, clean_environment, copy_two_versions, save_variant
 
@@ -34,7 +35,7 @@ def run(folder: Path, *arguments: str) -> Result:
 
 
 def default(folder: Path) -> int:
-    return models.load_default(Settings(models=folder.parent)).version
+    return loading.load_default(Settings(models=folder.parent)).version
 
 
 def states(folder: Path) -> dict[str, str]:
@@ -77,7 +78,7 @@ def test_list_shows_versions_labels_accuracy_age_and_state(folder: Path) -> None
 
 def test_list_says_what_is_wrong_and_what_is_then_the_default(folder: Path) -> None:
     damage(folder / "3")
-    (folder / "2" / versions.CARD).write_text("{")
+    (folder / "2" / store.CARD).write_text("{")
     found = states(folder)
     assert "is damaged: saved_model.pb is not as its model card records it." in found["3"]
     assert "is wrong" in found["2"]
@@ -102,9 +103,9 @@ def test_verify_checks_every_file_of_every_version(folder: Path) -> None:
 
 
 def test_verify_tells_which_version_was_measured_with_another_finder(folder: Path) -> None:
-    for number, checksum in ((2, "0" * 64), (3, versions.sha256(folder.parent / "finder" / "model.tflite"))):
-        card = json.loads((folder / str(number) / versions.CARD).read_text())
-        (folder / str(number) / versions.CARD).write_text(json.dumps({**card, "finder": checksum}))
+    for number, checksum in ((2, "0" * 64), (3, checksums.sha256(folder.parent / "finder" / "model.tflite"))):
+        card = json.loads((folder / str(number) / store.CARD).read_text())
+        (folder / str(number) / store.CARD).write_text(json.dumps({**card, "finder": checksum}))
     result = run(folder, "verify")
     assert (result.exit_code, result.stdout.splitlines()[1:]) == (
         0, ["1: 6 files are intact.",
@@ -121,7 +122,7 @@ def test_verify_finds_a_damaged_finder(folder: Path) -> None:
     assert result.stdout.splitlines()[1:] == [f"{number}: 6 files are intact." for number in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("name", json.loads((DEFAULT_MODELS / "mnist" / "2" / versions.CARD).read_text())["files"])
+@pytest.mark.parametrize("name", json.loads((DEFAULT_MODELS / "mnist" / "2" / store.CARD).read_text())["files"])
 def test_verify_finds_one_changed_bit_in_any_file(folder: Path, name: str) -> None:
     content = bytearray((folder / "3" / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -146,10 +147,10 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> Non
 def test_a_label_is_given_moved_and_removed(folder: Path) -> None:
     assert run(folder, "label", "stable", "2").stdout == "stable is version 2.\n"
     assert run(folder, "label", "canary", "3").stdout == "canary is version 3.\n"
-    assert versions.read_choice(folder).labels == {"stable": 2, "canary": 3}
+    assert store.read_choice(folder).labels == {"stable": 2, "canary": 3}
     run(folder, "label", "stable", "1")
     assert run(folder, "label", "--remove", "canary").stdout == "canary is no more.\n"
-    assert versions.read_choice(folder).labels == {"stable": 1}
+    assert store.read_choice(folder).labels == {"stable": 1}
     assert default(folder) == 3
     assert sorted(path.name for path in folder.iterdir()) == ["1", "2", "3", "versions.json"]
 
@@ -175,7 +176,7 @@ def test_a_label_that_cannot_be_given_changes_nothing(
     result = run(folder, "label", *arguments)
     assert result.exit_code == code
     assert sentence in result.output
-    assert not (folder / versions.CHOICE).exists()
+    assert not (folder / store.CHOICE).exists()
 
 
 def test_rollback_makes_the_previous_version_the_default_and_undo_takes_it_back(folder: Path) -> None:
@@ -191,7 +192,7 @@ def test_rollback_makes_the_previous_version_the_default_and_undo_takes_it_back(
         assert run(folder, "rollback", "--undo").stdout == f"The default is version {number}.\n"
         assert default(folder) == number
     assert "There is no rollback to take back." in run(folder, "rollback", "--undo").output
-    assert versions.read_choice(folder).labels == {"stable": 3}
+    assert store.read_choice(folder).labels == {"stable": 3}
 
 
 def test_rollback_passes_over_versions_that_are_damaged(folder: Path) -> None:
@@ -203,21 +204,21 @@ def test_rollback_passes_over_versions_that_are_damaged(folder: Path) -> None:
 def test_a_later_version_is_the_default_again_though_the_withdrawn_one_was_deleted(folder: Path) -> None:
     run(folder, "rollback")
     shutil.rmtree(folder / "3")
-    assert versions.next_number(folder) == 4
+    assert store.next_number(folder) == 4
     (folder / "1").rename(folder / "4")
     assert default(folder) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"labels": {"stable": "two"}}', b'{"withdrawn": 3}', b"\xff"])
 def test_a_damaged_file_of_labels_is_told_and_not_written_over(folder: Path, content: bytes) -> None:
-    (folder / versions.CHOICE).write_bytes(content)
+    (folder / store.CHOICE).write_bytes(content)
     for arguments in (["list"], ["label", "stable", "2"], ["rollback"]):
         result = run(folder, *arguments)
         assert result.exit_code == 1
         assert "versions.json can't be read: " in result.output
-    assert (folder / versions.CHOICE).read_bytes() == content
+    assert (folder / store.CHOICE).read_bytes() == content
     assert run(folder, "verify").exit_code == 0
-    assert versions.next_number(folder) == 4
+    assert store.next_number(folder) == 4
 
 
 def test_a_folder_that_is_read_only_is_told(folder: Path) -> None:

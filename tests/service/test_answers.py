@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.answers import answer
-from service.parser import Request
+from service.server.http_parser import Request
+from service.server.responses import answer
 
 
 def ask(status: str, headers: list[tuple[str, str]], body: Iterable[bytes], method: str = "GET") -> tuple[str, bytes]:

@@ -321,7 +321,15 @@ def test_the_workers_end_with_a_main_process_that_was_killed() -> None:
 
 
 def test_a_certificate_is_refused_not_ignored() -> None:
-    command = ["-m", "gunicorn", "-c", "python:service.gunicorn_conf", "--certfile", str(SEVEN), "service:create_app()"]
+    command = [
+        "-m",
+        "gunicorn",
+        "-c",
+        "python:service.server.gunicorn_conf",
+        "--certfile",
+        str(SEVEN),
+        "service:create_app()",
+    ]
     environment = clean_environment() | {"MNIST_PORT": "0"}
     ended = subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import cores
+from service import cpu
 
 
 def version_2(path: str, limits: dict[str, str]) -> dict[str, str]:
@@ -44,7 +44,7 @@ def test_the_least_of_all_limits_counts(tmp_path: Path, files: dict[str, str], l
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{text}\n")
-    assert cores.limit(tmp_path) == limit
+    assert cpu.limit(tmp_path) == limit
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes can't be bound to a core here")

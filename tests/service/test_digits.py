@@ -16,20 +16,21 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from service import digits, finder, images, models
 from service.errors import NoDigit
+from service.models import loading
+from service.preparation import decode, finder, normalize
 from service.settings import DEFAULT_MODELS, Settings
-from training import letterforms
-from training.data import Dataset
-from training.glyphs import Written
-from training.letterforms import Stroke
-from training.pages import clouds, defocus, grain, lines, paper, place, save, shadow, slope, trace
-from training.uploads import STORED_AS
+from training.data.datasets import Dataset
+from training.synthetic import letterforms
+from training.synthetic.conditions import STORED_AS
+from training.synthetic.glyphs import Written
+from training.synthetic.letterforms import Stroke
+from training.synthetic.rendering import clouds, defocus, grain, lines, paper, place, save, shadow, slope, trace
 
 Gray = NDArray[np.uint8]
 SHAPE = (200, 160)
 
-FINDER, MODEL = finder.load(DEFAULT_MODELS), models.load_default(Settings())
+FINDER, MODEL = finder.load(DEFAULT_MODELS), loading.load_default(Settings())
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -39,11 +40,11 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def prepare(image: Gray) -> Gray:
-    return digits.prepare(image, FINDER)
+    return normalize.prepare(image, FINDER)
 
 
 def read(data: bytes) -> Gray:
-    return prepare(images.decode(data, 10**6, 5))
+    return prepare(decode.decode(data, 10**6, 5))
 
 
 def write(digit: Gray, height: float = 110, spread: float = 0.5, shape: tuple[int, int] = SHAPE) -> Gray:
@@ -180,7 +181,7 @@ def blank_paper(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
     light = shadow(shape, rng, 0.6, 10) if rng.random() < 0.5 else 1 + 0.1 * clouds(shape, rng, 200)
     sheet = paper(shape, (235, 232, 222)) * (1 + 0.02 * clouds(shape, rng, 6))[..., None]
     photo = grain(defocus(sheet * (light * slope(shape, rng, 0.7))[..., None], 1), rng, rng.uniform(2, 7))
-    return images.decode(save(photo, "JPEG", quality=80), 10**6, 1)
+    return decode.decode(save(photo, "JPEG", quality=80), 10**6, 1)
 
 
 def ruled_paper(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
@@ -216,7 +217,7 @@ def test_checkered_cloth_is_no_digit_that_is_certain(shape: tuple[int, int], wid
 
 def is_certain(image: Gray) -> bool:
     try:
-        return bool(MODEL.predict(digits.scale(prepare(image))).max() >= MODEL.threshold)
+        return bool(MODEL.predict(normalize.scale(prepare(image))).max() >= MODEL.threshold)
     except NoDigit:
         return False
 
@@ -302,7 +303,7 @@ def part_right(pages: Sequence[Gray], labels: Sequence[int] | Gray) -> float:
     answers = []
     for page in pages:
         try:
-            answers.append(int(MODEL.predict(digits.scale(prepare(page))).argmax()))
+            answers.append(int(MODEL.predict(normalize.scale(prepare(page))).argmax()))
         except NoDigit:
             answers.append(-1)
     return float((np.array(answers) == labels).mean())
@@ -383,7 +384,7 @@ def whole(page: Gray) -> Gray:
     """Make a digit of all ink of a page in black on white."""
     ink = 1 - page / 255
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    return digits.place(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32))
+    return normalize.place(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32))
 
 
 # Seen: 1 and 1.

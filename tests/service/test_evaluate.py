@@ -16,16 +16,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import evaluate, files, mistakes, models
-from service.digits import locate, scale
+from service.cli import batch_predict, evaluate, mistakes_page
+from service.cli.evaluate import Labels
 from service.errors import NoDigit, ServiceError
-from service.evaluate import Labels
-from service.finder import Finder
-from service.predictor import Predictor
+from service.inference.predictor import Predictor
+from service.models import loading
+from service.preparation.finder import Finder
+from service.preparation.normalize import locate, scale
 from service.settings import Settings
 from tests.conftest import SEVEN, png
 from tests.service.test_files import run, run_on_terminal
-from training import data
+from training.data import datasets
 from training.evaluate import expected_calibration_error
 
 BLANK = np.full((40, 60), 255, np.uint8)
@@ -64,11 +65,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def predictor(finder: Finder) -> Predictor:
-    return Predictor(models.load_default(Settings()), finder, Settings())
+    return Predictor(loading.load_default(Settings()), finder, Settings())
 
 
 @pytest.fixture(scope="module")
-def readable(mnist: data.Dataset, predictor: Predictor) -> dict[int, NDArray[np.uint8]]:
+def readable(mnist: datasets.Dataset, predictor: Predictor) -> dict[int, NDArray[np.uint8]]:
     """An image of each digit that is read right and surely."""
     answers = predictor.predict(scale(mnist.x_test[:200]))
     sure = [number for number, answer in enumerate(answers) if answer.confidence > 0.99]
@@ -84,7 +85,7 @@ def is_taken_as_it_is(image: NDArray[np.uint8], predictor: Predictor) -> bool:
 
 
 @pytest.fixture(scope="module")
-def ambiguous(mnist: data.Dataset, predictor: Predictor) -> NDArray[np.uint8]:
+def ambiguous(mnist: datasets.Dataset, predictor: Predictor) -> NDArray[np.uint8]:
     """An image whose answer is uncertain: a mixture of two, that is in MNIST's form as they are."""
     mixtures = np.maximum(mnist.x_test[:500], mnist.x_test[500:1000])
     placed = [mixture for mixture in mixtures if is_taken_as_it_is(mixture, predictor)]
@@ -257,13 +258,15 @@ def test_json_has_all_of_it_as_one_object(tmp_path: Path, readable: dict[int, ND
     assert content["unopened"] == []
 
 
-def test_calibration_is_that_of_reports_and_workers_change_nothing(tmp_path: Path, mnist: data.Dataset) -> None:
+def test_calibration_is_that_of_reports_and_workers_change_nothing(tmp_path: Path, mnist: datasets.Dataset) -> None:
     # Mixtures of two digits, so that confidences and accuracies are of all kinds.
     mixtures, labels = mnist.x_test[:200] // 2 + mnist.x_test[200:400] // 2, mnist.y_test[:200]
     for number, (image, label) in enumerate(zip(mixtures, labels, strict=True)):
         save(image, tmp_path / f"{label}_{number}.png")
     loaded = evaluate.load(str(tmp_path))
-    readings = evaluate.read(loaded, files.predict([image.path for image in loaded.images], Settings(workers=1)))
+    readings = evaluate.read(
+        loaded, batch_predict.predict([image.path for image in loaded.images], Settings(workers=1))
+    )
     predictions = [item.outcome for item in readings if not isinstance(item.outcome, ServiceError)]
     confidences = np.array([prediction.confidence for prediction in predictions], np.float32)
     right = np.array([item.right for item in readings if not item.refused])
@@ -358,13 +361,13 @@ def test_the_page_shows_mistakes_worst_first_and_stands_alone(
 
 
 def test_the_page_is_bounded_and_tells_what_it_leaves_out(tmp_path: Path) -> None:
-    for number in range(mistakes.MOST + 3):
+    for number in range(mistakes_page.MOST + 3):
         shutil.copy(SEVEN, tmp_path / f"1_{number}.png")
     save(BLANK, tmp_path / "0_blank.png")
     html = tmp_path / "page.html"
     assert run("evaluate", tmp_path, "--html", html).returncode == 0
     page = Page(html.read_text(encoding="utf-8"))
-    assert len(page.lines("figure")) == mistakes.MOST
+    assert len(page.lines("figure")) == mistakes_page.MOST
     assert "4 more mistakes are left out here, the least of them all." in page.lines("p")
     assert "nothing seen" not in html.read_text(encoding="utf-8")
 
@@ -389,10 +392,10 @@ def test_odd_names_are_written_safely(tmp_path: Path) -> None:
 
 
 def test_many_files_have_a_progress_bar_on_the_terminal(tmp_path: Path) -> None:
-    for number in range(files.FEW + 1):
+    for number in range(batch_predict.FEW + 1):
         shutil.copy(SEVEN, tmp_path / f"7_{number}.png")
     shown, text = run_on_terminal(2, "evaluate", tmp_path)
-    assert f"{files.FEW + 1}/{files.FEW + 1}" in shown
+    assert f"{batch_predict.FEW + 1}/{batch_predict.FEW + 1}" in shown
     assert text.startswith(b"folder  images    right ")
 
 

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.digits import scale
-from service.finder import Found
-from service.occlusion import importance
-from service.pictures import INK, tint
+from service.inference.occlusion import importance
+from service.inference.visualization import INK, tint
+from service.preparation.finder import Found
+from service.preparation.normalize import scale
 from tests.conftest import Server, multipart, png
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 
 def decode(data_url: str) -> Image.Image:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from service import answers
-from service import fast_path as fast_path_module
 from service.app import create_app
-from service.fast_path import MAX_BYTES, FastPath
-from service.parser import Request, RequestParser
+from service.server import fast_path as fast_path_module
+from service.server import responses
+from service.server.fast_path import MAX_BYTES, FastPath
+from service.server.http_parser import Request, RequestParser
 from service.settings import Settings
 from tests.conftest import SEVEN, multipart, png
 
@@ -97,7 +97,7 @@ def test_answers_are_those_of_the_views_to_the_byte(
     asked = request(path, body, headers)
     (answer,) = fast_path.answer([asked])
     assert answer
-    assert parts(answers.success(*answer, asked)) == parts(answers.answer(app, request(path, body, headers)))
+    assert parts(responses.success(*answer, asked)) == parts(responses.answer(app, request(path, body, headers)))
 
 
 def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) -> None:
@@ -162,7 +162,7 @@ def test_what_fails_is_counted_and_logged_once_a_minute_and_left_to_the_views(
         "The fast path failed, and left a request to the framework."
     ] * 2
     assert "AttributeError" in caplog.text
-    assert json.loads(answers.answer(app, request("/predict", large, {})).partition(b"\r\n\r\n")[2])["digit"] == 7
+    assert json.loads(responses.answer(app, request("/predict", large, {})).partition(b"\r\n\r\n")[2])["digit"] == 7
 
 
 def test_other_methods_are_left_to_the_views(fast_path: FastPath) -> None:
@@ -197,7 +197,7 @@ def test_damaged_requests_are_answered_as_the_views_do_or_left_to_them(
     (answer,) = fast_path.answer([asked])
     assert counts()[ERRORS] == errors
     if answer:
-        assert parts(answers.success(*answer, asked)) == parts(answers.answer(app, request(path, damaged, headers)))
+        assert parts(responses.success(*answer, asked)) == parts(responses.answer(app, request(path, damaged, headers)))
 
 
 def counts() -> dict[str, float]:

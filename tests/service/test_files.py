@@ -18,18 +18,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service import files, models
-from service.finder import Finder
-from service.predictor import Predictor
+from service.cli import batch_predict
+from service.inference.predictor import Predictor
+from service.models import loading
+from service.preparation.finder import Finder
 from service.settings import Settings
 from tests.conftest import ROOT, SEVEN, clean_environment, copy_version, png
-from training import data
+from training.data import datasets
 
 COUNT = 600  # several chunks for each worker, and lines for more than a pipe holds
 
 
 @pytest.fixture(scope="module")
-def folder(mnist: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(mnist: datasets.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("digits")
     for number, digit in enumerate(mnist.x_test[:COUNT]):
         (folder / f"{number}.png").write_bytes(png(digit))
@@ -104,13 +105,13 @@ def wait_for_workers(group: int, count: int) -> list[int]:
 
 
 def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(
-    folder: Path, mnist: data.Dataset, finder: Finder
+    folder: Path, mnist: datasets.Dataset, finder: Finder
 ) -> None:
     result = run("--workers", "2", "predict", folder)
     rows = read_csv(result)
     assert (result.returncode, result.stderr) == (0, b"")
     assert [row["file"] for row in rows] == [str(folder / f"{number}.png") for number in range(COUNT)]
-    predictor = Predictor(models.load_default(Settings()), finder, Settings())
+    predictor = Predictor(loading.load_default(Settings()), finder, Settings())
     expected = predictor.predict([predictor.prepare(png(digit)) for digit in mnist.x_test[:COUNT]])
     assert [int(row["digit"]) for row in rows] == [prediction.digit for prediction in expected]
     probabilities = np.array([[row[f"p{digit}"] for digit in range(10)] for row in rows], np.float64)
@@ -161,9 +162,9 @@ def test_folders_are_searched_by_suffix_and_in_natural_order(tmp_path: Path) -> 
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "lost.png").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.png")
-    found = [str(Path(file).relative_to(tmp_path)) for file in files.find([str(tmp_path)])]
+    found = [str(Path(file).relative_to(tmp_path)) for file in batch_predict.find([str(tmp_path)])]
     assert found == ["9.JPG", "10.png", "b/1.tif", "b/2.webp", "c/d/x.pnm", "lost.png"]
-    assert files.find(["z", str(tmp_path / "e"), "a"]) == ["z", str(tmp_path / "e"), "a"]
+    assert batch_predict.find(["z", str(tmp_path / "e"), "a"]) == ["z", str(tmp_path / "e"), "a"]
 
 
 def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_standard_input_is_one_picture() -> None:
     assert read_csv(run("predict", "-"))[0]["code"] == "empty_image"
 
 
-def test_without_preparation_a_picture_must_have_the_size(tmp_path: Path, mnist: data.Dataset) -> None:
+def test_without_preparation_a_picture_must_have_the_size(tmp_path: Path, mnist: datasets.Dataset) -> None:
     enlarged = tmp_path / "enlarged.png"
     enlarged.write_bytes(png(np.kron(mnist.x_test[0], np.ones((2, 2), np.uint8))))
     assert read_csv(run("predict", enlarged))[0]["digit"] == "7"

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service import finder as finders
-from service import versions
+from service import checksums
 from service.errors import ModelError, NoDigit
-from service.finder import Finder
+from service.models import store
+from service.models.store import CARD
+from service.preparation import finder as finders
+from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS
-from service.versions import CARD
 from tests.conftest import ROOT, SEVEN, clean_environment, copy_version, serving, wait_until
-from training.data import Dataset
-from training.pages import trace
+from training.data.datasets import Dataset
+from training.synthetic.rendering import trace
 
 SHIPPED = DEFAULT_MODELS / finders.FOLDER
 NOTHING = np.full((50, 50), 255, np.uint8)
@@ -32,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
 
 def record(folder: Path) -> str:
     """Write the card of a finder anew, and return its checksum."""
-    checksum = versions.sha256(folder / finders.NETWORK)
+    checksum = checksums.sha256(folder / finders.NETWORK)
     (folder / finders.CARD).write_text(json.dumps({"files": {finders.NETWORK: checksum}, "seed": 0, "metrics": {}}))
     return checksum
 
 
 def test_the_shipped_one_is_as_its_card_records_it() -> None:
     assert finders.NETWORK in finders.verify(DEFAULT_MODELS).files
-    assert finders.load(DEFAULT_MODELS).checksum == versions.sha256(SHIPPED / finders.NETWORK)
+    assert finders.load(DEFAULT_MODELS).checksum == checksums.sha256(SHIPPED / finders.NETWORK)
 
 
 def test_one_in_the_models_folder_is_loaded_and_else_the_shipped_one(folder: Path, tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_one_in_the_models_folder_is_loaded_and_else_the_shipped_one(folder: Pat
 
 def test_it_is_no_version_and_no_model(folder: Path, shipped: Path, tmp_path: Path) -> None:
     copy_version(shipped, tmp_path)
-    assert list(versions.find(tmp_path / versions.NAME)) == [9]
+    assert list(store.find(tmp_path / store.NAME)) == [9]
     with serving("--workers", "1", "--models", str(tmp_path)) as server:
         assert [each["name"] for each in server.ask("POST", "/v2/repository/index")[1]] == ["mnist"]
         assert server.ask("GET", "/v2/models/finder")[0] == 404

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service import gray_png, images
 from service.errors import ServiceError, UnreadableImage
+from service.preparation import decode, gray_png
 from tests.conftest import png
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -90,6 +90,6 @@ def test_many_pixels_in_few_bytes_are_refused_in_little_memory() -> None:
     bomb = write(2, 2, bytes(10**8))
     assert gray_png.decode(bomb, 4) is None
     with pytest.raises(UnreadableImage):
-        images.decode(write(2, 2, b"\7" * 6), 4, 1)
+        decode.decode(write(2, 2, b"\7" * 6), 4, 1)
     with pytest.raises(ServiceError):
-        images.decode(write(3, 3, bytes(12)), 8, 1)
+        decode.decode(write(3, 3, bytes(12)), 8, 1)

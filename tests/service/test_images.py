@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from service import images
-from service.digits import prepare, scale, take
 from service.errors import NoDigit, TooLarge, UnreadableImage
-from service.finder import Finder
+from service.preparation import decode as decoding
+from service.preparation.finder import Finder
+from service.preparation.normalize import prepare, scale, take
 from tests.conftest import ROOT
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 INK = np.zeros((40, 30), np.uint8)
 INK[10:30, 12:18] = 255
@@ -27,7 +27,7 @@ INK[10:30, 12:18] = 255
 def decode(image: Image.Image, kind: str = "PNG", **options: object) -> np.ndarray:
     file = io.BytesIO()
     image.save(file, kind, **options)
-    return images.decode(file.getvalue(), 10**6, 1)
+    return decoding.decode(file.getvalue(), 10**6, 1)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
@@ -92,20 +92,20 @@ def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
     file = io.BytesIO()
     Image.new("RGB", (60, 60), "white").save(file, "JPEG")
     one_scan = file.getvalue()
-    assert images.decode(one_scan, 900, 1).shape == (60, 60)
+    assert decoding.decode(one_scan, 900, 1).shape == (60, 60)
     with pytest.raises(TooLarge):
-        images.decode(one_scan, 899, 1)
+        decoding.decode(one_scan, 899, 1)
     start = one_scan.index(b"\xff\xda")
     first_of_several = one_scan[: start + 2] + bytes([0, 8, 1, 1, 0, 0, 63, 0])  # a scan of one component
     for data in (first_of_several, one_scan[:2] + b"\xff" + first_of_several[2:]):
         with pytest.raises(TooLarge, match="60x60 pixels; at most 3599 are read: send it smaller, such as 59x59"):
-            images.decode(data, 3599, 1)
+            decoding.decode(data, 3599, 1)
         with pytest.raises(UnreadableImage):
-            images.decode(data, 3600, 1)
+            decoding.decode(data, 3600, 1)
     progressive = io.BytesIO()
     Image.new("RGB", (60, 60), "white").save(progressive, "JPEG", progressive=True)
     with pytest.raises(TooLarge):
-        images.decode(progressive.getvalue(), 3599, 1)
+        decoding.decode(progressive.getvalue(), 3599, 1)
 
 
 def save(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -130,14 +130,14 @@ def test_heic_is_turned_once() -> None:
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 def test_pictures_larger_than_their_file_says_are_not_decoded(kind: str) -> None:
     data = save(Image.new("L", (600, 500), "white"), kind)
-    assert images.decode(data, 300_000, 1).shape == (500, 600)
+    assert decoding.decode(data, 300_000, 1).shape == (500, 600)
     with pytest.raises(TooLarge):
-        images.decode(data, 299_999, 1)
+        decoding.decode(data, 299_999, 1)
     size = data.replace(b"ispe" + struct.pack(">III", 0, 600, 500), b"ispe" + struct.pack(">III", 0, 60, 50))
     assert size != data
     for brand in (data[8:12], b"mif1"):
         with pytest.raises((TooLarge, UnreadableImage)):
-            images.decode(size[:8] + brand + size[12:], 60_000, 1)
+            decoding.decode(size[:8] + brand + size[12:], 60_000, 1)
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
@@ -147,13 +147,13 @@ def test_damaged_pictures_of_phones_are_refused_or_read(kind: str, place: float,
     start = int(place * (len(data) - len(value)))
     data[start : start + len(value)] = value
     with suppress(TooLarge, UnreadableImage):
-        assert images.decode(bytes(data), 10**6, 1).dtype == np.uint8
+        assert decoding.decode(bytes(data), 10**6, 1).dtype == np.uint8
 
 
 def test_a_sequence_of_avif_pictures_is_refused() -> None:
     pictures = [Image.new("L", (64, 64), value) for value in (0, 255)]
     with pytest.raises(UnreadableImage, match="sequence"):
-        images.decode(save(pictures[0], "AVIF", save_all=True, append_images=pictures[1:]), 10**6, 5)
+        decoding.decode(save(pictures[0], "AVIF", save_all=True, append_images=pictures[1:]), 10**6, 5)
 
 
 def test_without_its_decoder_heic_is_refused_by_name() -> None:
@@ -218,11 +218,11 @@ def test_a_file_without_its_end_is_read_if_no_pixel_is_missing(
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 61, 3), np.uint8)  # BMP pads the rows
     data = save(Image.fromarray(noise), kind, **options)
-    whole = images.decode(data, 10**6, 1)
-    np.testing.assert_array_equal(images.decode(data[:-missing], 10**6, 1), whole)
+    whole = decoding.decode(data, 10**6, 1)
+    np.testing.assert_array_equal(decoding.decode(data[:-missing], 10**6, 1), whole)
     for part in (0.2, 0.5, 0.9):
         with pytest.raises(UnreadableImage):
-            images.decode(data[: int(part * len(data))], 10**6, 1)
+            decoding.decode(data[: int(part * len(data))], 10**6, 1)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 700])
@@ -240,14 +240,14 @@ def test_a_side_of_0_is_refused() -> None:
     frame = gif.index(b"," + bytes(4)) + 5
     for side in (0, 2):  # width and height, of the screen and of the frame
         screenless = gif[: 6 + side] + bytes(2) + gif[8 + side :]
-        np.testing.assert_array_equal(images.decode(screenless, 10**6, 1), INK)
+        np.testing.assert_array_equal(decoding.decode(screenless, 10**6, 1), INK)
         start = frame + side
         with pytest.raises(UnreadableImage):
-            images.decode(screenless[:start] + bytes(2) + screenless[start + 2 :], 10**6, 1)
+            decoding.decode(screenless[:start] + bytes(2) + screenless[start + 2 :], 10**6, 1)
     tiff = save(Image.fromarray(INK), "TIFF")
     for tag in (256, 257):
         entry = struct.pack("<HHI", tag, 4, 1)
         assert entry in tiff
         start = tiff.index(entry) + len(entry)
         with pytest.raises(UnreadableImage):
-            images.decode(tiff[:start] + bytes(4) + tiff[start + 4 :], 10**6, 1)
+            decoding.decode(tiff[:start] + bytes(4) + tiff[start + 4 :], 10**6, 1)

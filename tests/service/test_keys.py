@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import cors, keys
+from service.api import auth, cors
 from service.app import create_app
 from service.errors import SettingsError
 from service.settings import Settings
@@ -137,7 +137,7 @@ def test_a_key_is_no_option() -> None:
 
 
 def test_keys_of_bytes_that_are_no_text_are_taken() -> None:
-    assert keys.read(Settings(api_keys="\udcff")) == [hashlib.sha256(b"\xff").digest()]
+    assert auth.read(Settings(api_keys="\udcff")) == [hashlib.sha256(b"\xff").digest()]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Server
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 KSERVE = "kserve==0.21.0"
 CLIENT = Path(__file__).with_name("kserve_client.py")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.listener import is_open_in, refuse_new
+from service.server.draining import is_open_in, refuse_new
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Other systems have no such filter, and no /proc.")
 

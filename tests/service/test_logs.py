@@ -18,7 +18,7 @@ import pytest
 import service
 from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
 from tests.service.test_read import draw, say, write
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -42,7 +42,7 @@ def failing() -> flask.Flask:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    command = ("-m", "gunicorn", "-c", "python:service.gunicorn_conf", "tests.service.test_logs:failing()")
+    command = ("-m", "gunicorn", "-c", "python:service.server.gunicorn_conf", "tests.service.test_logs:failing()")
     with serving(command=command, MNIST_PORT="0", MNIST_WORKERS="1", MNIST_LOG_FORMAT="json") as server:
         yield server
 
@@ -155,7 +155,7 @@ def test_tracebacks_and_the_lines_of_libraries_are_json(server: Server) -> None:
     connection.request("GET", "/crash")
     assert connection.getresponse().status == 500
     crash = json.loads(line_with(server, "RuntimeError"))
-    assert (crash["logger"], crash["level"]) == ("service.answers", "error")
+    assert (crash["logger"], crash["level"]) == ("service.server.responses", "error")
     assert "RuntimeError: This is \\udcff no answer." in crash["traceback"]
     send(server, "GET", "/print")
     assert json.loads(line_with(server, "library"))["message"] == "INFO: from a \N{REPLACEMENT CHARACTER} library"

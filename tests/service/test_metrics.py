@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
 from service.errors import ServiceError
-from service.reserved_counts import ReservedDict
+from service.observability.multiprocess_metrics import MEMORY
+from service.observability.reserved_counts import ReservedDict
 from service.settings import Settings
-from service.shared_counts import MEMORY
 from tests.conftest import (
     ROOT,
     SEVEN,
@@ -34,7 +34,7 @@ from tests.conftest import (
 )
 from tests.service.test_process import workers
 from tests.service.test_read import draw, say, write
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.formparser import FormDataParser
 
+from service.api import multipart
 from service.errors import NoImage, TooLarge
-from service.routes import multipart
 from tests.conftest import SEVEN, Server
 from tests.conftest import multipart as form
 

@@ -22,7 +22,7 @@ from tritonclient.utils import InferenceServerException
 from service.settings import DEFAULT_MODELS
 from tests.conftest import SEVEN, Server, copy_version, png, serving, wait_until
 from tests.service.test_predict import WRITINGS
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 INFER = "/v2/models/mnist/infer"
 KEY = "a key"

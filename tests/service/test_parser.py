@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.parser import MAX_HEAD, MAX_HEADERS, Request, RequestParser
+from service.server.http_parser import MAX_HEAD, MAX_HEADERS, Request, RequestParser
 
 MAX_BYTES = 1000
 HEAD = b"POST /predict?prepare=none HTTP/1.1\r\nHost: x\r\n"

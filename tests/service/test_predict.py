@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.digits import scale
+from service.api import data_urls
 from service.errors import InvalidBase64
-from service.routes import data_urls
-from service.runtimes import LiteRT
+from service.models.runtimes import LiteRT
+from service.preparation.normalize import scale
 from tests.conftest import Server, multipart, png
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}

@@ -21,12 +21,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.fast_path import MAX_BYTES, MAX_PIXELS
+from service.server.fast_path import MAX_BYTES, MAX_PIXELS
 from tests.conftest import SEVEN, Server, multipart, png, serving
 from tests.service.test_process import workers
-from training.data import Dataset
-from training.pages import Array, lines, trace
-from training.uploads import STORED_AS
+from training.data.datasets import Dataset
+from training.synthetic.conditions import STORED_AS
+from training.synthetic.rendering import Array, lines, trace
 
 Gray = NDArray[np.uint8]
 

@@ -11,17 +11,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from service import drawings, files, models, rows, targets
 from service.app import create_app
+from service.cli import batch_predict, drawings, output, targets
 from service.errors import NoDigit, ServiceError, UnwritableDrawing
-from service.finder import Finder
-from service.predictor import Predictor
-from service.schemas import Line, ModelName, ReadDigit, Reading
+from service.inference.predictor import Predictor
+from service.inference.schemas import Line, ModelName, ReadDigit, Reading
+from service.models import loading
+from service.preparation.finder import Finder
 from service.settings import Settings
 from tests.conftest import ROOT, SEVEN, png
 from tests.service.test_files import read_jsonl, run, run_on_terminal
-from training import data
-from training.pages import BLACK, WHITE, lay, paper, save, trace
+from training.data import datasets
+from training.synthetic.rendering import BLACK, WHITE, lay, paper, save, trace
 
 STEP_PX, MARGIN_PX, HEIGHT_PX = 120, 60, 80
 SHEETS = 12  # several chunks for each worker
@@ -40,7 +41,7 @@ def sheet(digits: NDArray[np.uint8], columns: int, kind: str = "PNG", **options:
 
 
 @pytest.fixture(scope="module")
-def folder(mnist: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(mnist: datasets.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sheets")
     for number in range(SHEETS):
         (folder / f"{number}.png").write_bytes(sheet(mnist.x_test[4 * number : 4 * number + 4], 2))
@@ -53,7 +54,7 @@ def read_with(predictor: Predictor, folder: Path) -> list[Reading]:
 
 @pytest.fixture(scope="module")
 def predictor(finder: Finder) -> Predictor:
-    return Predictor(models.load_default(Settings()), finder, Settings())
+    return Predictor(loading.load_default(Settings()), finder, Settings())
 
 
 def reading(*digits: tuple[int, float, list[float]], threshold: float = 0.5) -> Reading:
@@ -129,7 +130,7 @@ def test_a_table_has_lines_in_one_cell_and_marks_what_is_uncertain(capsys: pytes
         reading((7, 0.9, BOX), (2, 0.4, BOX)),
         NoDigit("Nothing."),
     ]
-    assert not rows.write("table", rows.READINGS, ["a", "b", "c"], answers)
+    assert not output.write("table", output.READINGS, ["a", "b", "c"], answers)
     assert capsys.readouterr().out.splitlines() == ["file  text", "a     7 2", "b     7 2  uncertain", "c     Nothing."]
 
 
@@ -154,7 +155,7 @@ def check_boxes(path: Path, digits: int, scale: int = 1) -> None:
         assert 0 < sides[-1] - ink[-1] < scale * 6 + drawings.LINE_PX
 
 
-def test_drawings_are_upright_and_named_as_their_pictures(tmp_path: Path, mnist: data.Dataset) -> None:
+def test_drawings_are_upright_and_named_as_their_pictures(tmp_path: Path, mnist: datasets.Dataset) -> None:
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = 6  # it is to be turned clockwise
     (tmp_path / "in" / "below").mkdir(parents=True)
@@ -172,10 +173,10 @@ def test_drawings_are_upright_and_named_as_their_pictures(tmp_path: Path, mnist:
         check_boxes(tmp_path / "out" / "new" / name, 4)
 
 
-def test_boxes_are_where_digits_are_in_a_picture_that_was_reduced(tmp_path: Path, mnist: data.Dataset) -> None:
+def test_boxes_are_where_digits_are_in_a_picture_that_was_reduced(tmp_path: Path, mnist: datasets.Dataset) -> None:
     small = np.asarray(Image.open(io.BytesIO(sheet(mnist.x_test[:4], 4))))
     (tmp_path / "large.png").write_bytes(png(np.kron(small, np.ones((6, 6, 1), np.uint8))))  # 3240x1080
-    answer = next(files.read([str(tmp_path / "large.png")], Settings(), [str(tmp_path / "drawn.png")]))
+    answer = next(batch_predict.read([str(tmp_path / "large.png")], Settings(), [str(tmp_path / "drawn.png")]))
     assert isinstance(answer, Reading)
     assert answer.text == "7210"
     left = 6 * np.flatnonzero((small < 128).any(axis=(0, 2)))[0]

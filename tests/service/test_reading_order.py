@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from service import number, reading_order
-from service.finder import Found
+from service.inference import reader, reading_order
+from service.preparation.finder import Found
 
 
 def at(left: float, top: float, width: float = 30, height: float = 50) -> Found:
@@ -50,7 +50,7 @@ def classify(line: list[Found], answers: list[np.ndarray]) -> list[int]:
         assert len(vectors) == len(answers)
         return np.stack(answers)
 
-    return [int(row.argmax()) for read in number.classify([line], predict) for row in read.probabilities]
+    return [int(row.argmax()) for read in reader.classify([line], predict) for row in read.probabilities]
 
 
 def test_two_parts_are_one_digit_if_the_model_is_surer_of_it() -> None:
@@ -74,7 +74,7 @@ def test_a_digit_is_cut_where_it_has_least_ink() -> None:
     ink = np.ones((40, 60), np.float32)
     ink[:, 25:28] = 0
     ink[:10, 28:] = 0
-    left, right = number.split(Found(ink, (100, 200, 30, 20)))
+    left, right = reader.split(Found(ink, (100, 200, 30, 20)))
     assert left.ink.shape == (40, 25)
     assert left.box == (100, 200, 12.5, 20)
     assert right.ink.shape == (30, 32)
@@ -82,7 +82,7 @@ def test_a_digit_is_cut_where_it_has_least_ink() -> None:
 
 
 def test_what_is_joined_has_the_ink_of_both_and_the_box_around_them() -> None:
-    joined = number.join(at(10, 20, 10, 30), at(25, 30, 10, 30))
+    joined = reader.join(at(10, 20, 10, 30), at(25, 30, 10, 30))
     assert joined.box == (10, 20, 25, 40)
     assert joined.ink.shape == (40, 25)
     assert joined.ink.sum() == 2 * 10 * 30
@@ -95,5 +95,5 @@ def test_what_the_model_takes_for_no_digit_is_left_out() -> None:
 def test_the_digits_counted_are_clear_and_of_about_one_size() -> None:
     boxes = [at(0, 0).box, at(60, 0).box, at(120, 30, 10, 20).box, at(180, 0).box]
     rows = np.stack([sure_of(1, 0.9), sure_of(2, 0.9), sure_of(3, 0.9), sure_of(4, 0.3)])
-    assert number.count([number.Line(boxes, rows)]) == 2
-    assert number.count([]) == 0
+    assert reader.count([reader.Line(boxes, rows)]) == 2
+    assert reader.count([]) == 0

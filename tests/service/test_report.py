@@ -11,8 +11,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from service.app import create_app
+from service.models.store import REPORT
 from service.settings import Settings
-from service.versions import REPORT
 from tests.conftest import copy_version, serving
 
 HTML = "<!doctype html><meta charset=utf-8><title>Version 9</title><style>p { color: red }</style><p>99,6 %, très bien"

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from service import versions
-from service.digits import scale
 from service.errors import ModelError, UnknownLabel, UnknownModel
-from service.models import load
-from service.repository import Repository
+from service.models import store
+from service.models.loading import load
+from service.models.repository import Repository
+from service.models.store import Choice
+from service.preparation.normalize import scale
 from service.settings import Settings
-from service.versions import Choice
 from tests.conftest import SEVEN, Server, save_variant, serving, wait_until
 from tests.service.test_metrics import Scrape
 from tests.service.test_process import workers
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
 
@@ -35,9 +35,9 @@ def copy(shipped: Path, models: Path, number: int) -> Path:
     """Put a copy of the shipped version in place as another, in one step, as training does."""
     hidden = models / "mnist" / f".copy-{number}"
     shutil.copytree(shipped, hidden, ignore=shutil.ignore_patterns("report"))
-    card = json.loads((hidden / versions.CARD).read_text())
+    card = json.loads((hidden / store.CARD).read_text())
     files = {name: digest for name, digest in card["files"].items() if (hidden / name).exists()}
-    (hidden / versions.CARD).write_text(json.dumps(card | {"files": files}))
+    (hidden / store.CARD).write_text(json.dumps(card | {"files": files}))
     return hidden.rename(models / "mnist" / str(number))
 
 
@@ -182,17 +182,17 @@ def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
 
 def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
     repository = settled(folder)
-    versions.write_choice(folder / "mnist", Choice({"stable": 3, "gone": 4}, withdrawn=(5,)))
+    store.write_choice(folder / "mnist", Choice({"stable": 3, "gone": 4}, withdrawn=(5,)))
     wait_until(lambda: repository.default().version == 3)
     assert repository.number("stable") == 3
     for label in ("gone", "canary"):
         with pytest.raises(UnknownLabel):
             repository.number(label)
     assert repository.model(5).version == 5
-    (folder / "mnist" / versions.CHOICE).write_text("{")
+    (folder / "mnist" / store.CHOICE).write_text("{")
     repository.refresh()
     assert (repository.default().version, repository.number("stable")) == (3, 3)
-    (folder / "mnist" / versions.CHOICE).unlink()
+    (folder / "mnist" / store.CHOICE).unlink()
     wait_until(lambda: repository.default().version == 5)
 
 
@@ -239,7 +239,7 @@ def test_a_folder_that_is_back_is_taken_again(settled: Settled, folder: Path) ->
 
 
 def test_a_folder_that_is_gone_leaves_the_default_as_it_was_chosen(settled: Settled, folder: Path) -> None:
-    versions.write_choice(folder / "mnist", Choice(withdrawn=(5,)))
+    store.write_choice(folder / "mnist", Choice(withdrawn=(5,)))
     repository = settled(folder)
     assert repository.default().version == 3
     folder.rename(folder.with_name("away"))
@@ -270,8 +270,8 @@ def test_one_that_misreads_is_served_and_not_the_default_by_itself(
     assert "Version 7 is not the default while another one can be. It reads " in caplog.text
     assert repository.model(7).version == 7
     assert (repository.versions()[0].reason, repository.versions()[0].remark) == ("", repository.model(7).fault)
-    (folder / "mnist" / "7" / versions.CARD).parent.mkdir()
-    (folder / "mnist" / "7" / versions.CARD).write_text('{"input": {"scale": 255}}')
+    (folder / "mnist" / "7" / store.CARD).parent.mkdir()
+    (folder / "mnist" / "7" / store.CARD).write_text('{"input": {"scale": 255}}')
     wait_until(lambda: repository.default().version == 7)
     assert repository.versions()[0].remark == ""
     assert repository.default().predict(scale(mnist.x_test[:1])).argmax() == 7

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.digits import scale
-from service.runtimes import LITERT_PIECE, PIECE, SIGNATURE, LiteRT, Runtime, TensorFlow
-from training.data import Dataset
+from service.models.runtimes import LITERT_PIECE, PIECE, SIGNATURE, LiteRT, Runtime, TensorFlow
+from service.preparation.normalize import scale
+from training.data.datasets import Dataset
 
 CLOSE = 1e-5  # as near as TensorFlow's own answers to batches are to those to single pictures
 SIZES = (1, 2, LITERT_PIECE, LITERT_PIECE + 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 1000, 1)

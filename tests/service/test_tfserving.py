@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.digits import scale
-from service.routes.tfserving_messages import SignatureDef
-from service.runtimes import Signature
+from service.api.tensorflow_serving.messages import SignatureDef
+from service.models.runtimes import Signature
+from service.preparation.normalize import scale
 from tests.conftest import SEVEN, Server, copy_two_versions, png, serving
 from tests.service.test_predict import WRITINGS
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 MODEL = "/v1/models/mnist"
 UNKNOWN = "model_not_found"

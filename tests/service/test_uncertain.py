@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service import models
-from service.digits import scale
-from service.finder import Finder
-from service.predictor import Predictor
-from service.runtimes import LiteRT
+from service.inference.predictor import Predictor
+from service.models import loading
+from service.models.runtimes import LiteRT
+from service.preparation.finder import Finder
+from service.preparation.normalize import scale
 from service.settings import Settings
 from tests.conftest import ROOT, Server, clean_environment, copy_version, multipart, png, serving
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_confidence_at_the_threshold_is_certain(
     for name, threshold in (("at", confidence), ("above", np.nextafter(confidence, 2))):
         copy_version(shipped, tmp_path / name, calibration={"threshold": threshold})
     settings = [Settings(models=tmp_path / name) for name in ("at", "above")]
-    answers = [Predictor(models.load_default(each), finder, each).predict([vectors[0]])[0] for each in settings]
+    answers = [Predictor(loading.load_default(each), finder, each).predict([vectors[0]])[0] for each in settings]
     assert [answer.uncertain for answer in answers] == [False, True]
 
 
@@ -95,6 +95,6 @@ def test_without_a_calibration_no_answer_is_uncertain(
 ) -> None:
     copy_version(shipped, tmp_path)
     settings = Settings(models=tmp_path)
-    answers = Predictor(models.load_default(settings), finder, settings).predict(list(scale(mnist.x_test)))
+    answers = Predictor(loading.load_default(settings), finder, settings).predict(list(scale(mnist.x_test)))
     assert min(answer.confidence for answer in answers) < 0.6
     assert not any(answer.uncertain for answer in answers)

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from service.digits import scale
-from training.batches import NO_DIGIT
+from service.preparation.normalize import scale
 from training.calibration import calibrated, find_temperature, find_threshold
-from training.data import Dataset
+from training.data.batches import NO_DIGIT
+from training.data.datasets import Dataset
 from training.evaluate import Answers, expected_calibration_error
-from training.recipes import build_convnet, build_dense
+from training.model.recipes import build_convnet, build_dense
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

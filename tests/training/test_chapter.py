@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from service.digits import scale
-from training.data import Dataset
+from service.preparation.normalize import scale
+from training.data.datasets import Dataset
 from training.fit import fit
-from training.recipes import RECIPES, build_dense
+from training.model.recipes import RECIPES, build_dense
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service import digits
-from service.finder import Finder
+from service.preparation import normalize
+from service.preparation.finder import Finder
 from tests.conftest import SEVEN
-from training import data
-from training.data import Dataset
-from training.data_sources import FORMS, IDX_FILES
+from training.data import datasets
+from training.data.datasets import Dataset
+from training.data.sources import FORMS, IDX_FILES
 from training.errors import DataError
 
 Training = Callable[..., CompletedProcess[str]]
@@ -51,7 +51,7 @@ def assert_same(left: Dataset, right: Dataset) -> None:
 
 
 def test_bundled_arrays_have_mnists_checksums(mnist: Dataset) -> None:
-    assert mnist.checksums() == data.MNIST_SHA256
+    assert mnist.checksums() == datasets.MNIST_SHA256
 
 
 def test_a_changed_pixel_of_the_bundled_file_is_noticed(
@@ -60,24 +60,24 @@ def test_a_changed_pixel_of_the_bundled_file_is_noticed(
     changed = mnist.x_test.copy()
     changed[5, 5, 5] ^= 1
     write_npz(tmp_path / "mnist.npz", replace(mnist, x_test=changed))
-    monkeypatch.setattr(data, "BUNDLED", tmp_path / "mnist.npz")
+    monkeypatch.setattr(datasets, "BUNDLED", tmp_path / "mnist.npz")
     with pytest.raises(DataError, match="damaged"):
-        data.load()
+        datasets.load()
 
 
 def test_other_npz(mnist: Dataset, tmp_path: Path) -> None:
-    assert_same(data.load(write_npz(tmp_path / "other.npz", small(mnist))), small(mnist))
+    assert_same(datasets.load(write_npz(tmp_path / "other.npz", small(mnist))), small(mnist))
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_files(mnist: Dataset, tmp_path: Path, suffix: str) -> None:
-    assert_same(data.load(write_idx(tmp_path, small(mnist), suffix)), small(mnist))
+    assert_same(datasets.load(write_idx(tmp_path, small(mnist), suffix)), small(mnist))
 
 
 @pytest.mark.parametrize("folder", ["", "MNIST"])
 def test_torchvisions_folder(mnist: Dataset, tmp_path: Path, folder: str) -> None:
     write_idx(tmp_path / "MNIST" / "raw", small(mnist), "")
-    assert_same(data.load(str(tmp_path / folder)), small(mnist))
+    assert_same(datasets.load(str(tmp_path / folder)), small(mnist))
 
 
 def test_npz_of_other_types_shapes_and_names(mnist: Dataset, tmp_path: Path) -> None:
@@ -93,10 +93,10 @@ def test_npz_of_other_types_shapes_and_names(mnist: Dataset, tmp_path: Path) -> 
     for number, (images, labels) in enumerate(pairs):
         path = tmp_path / f"{number}.npz"
         np.savez(path, Train_Images=images, Train_Labels=labels, Test_Images=good.x_test, Test_Labels=good.y_test)
-        assert_same(data.load(str(path)), good)
+        assert_same(datasets.load(str(path)), good)
     binary = tmp_path / "binary.npz"
     np.savez(binary, x_train=x > 127, y_train=y, x_test=good.x_test, y_test=good.y_test)
-    np.testing.assert_array_equal(data.load(str(binary)).x_train, np.where(x > 127, 255, 0))
+    np.testing.assert_array_equal(datasets.load(str(binary)).x_train, np.where(x > 127, 255, 0))
 
 
 def write_csv(path: Path, images: Pixels, labels: Pixels | None, header: str = "label") -> str:
@@ -122,20 +122,20 @@ def assert_held_out(dataset: Dataset, images: Pixels, labels: Pixels) -> None:
 def test_kaggles_folder(mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(tmp_path / "train.csv", mnist.x_train[:60], mnist.y_train[:60])
     write_csv(tmp_path / "test.csv", mnist.x_test[:30], None)
-    assert_held_out(data.load(str(tmp_path)), mnist.x_train[:60], mnist.y_train[:60])
+    assert_held_out(datasets.load(str(tmp_path)), mnist.x_train[:60], mnist.y_train[:60])
     assert capsys.readouterr().err == (
         f"Left out: {tmp_path / 'test.csv'} has no labels.\n"
         f"{tmp_path} has no test images: 10 of its 60 images are held out as those.\n"
     )
     with pytest.raises(DataError, match="has no labels: a row is a label and 784 pixels"):
-        data.load(str(tmp_path / "test.csv"))
+        datasets.load(str(tmp_path / "test.csv"))
 
 
 def test_csv_with_a_test_part(mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = small(mnist)
     write_csv(tmp_path / "mnist_train.csv.gz", good.x_train, good.y_train)
     write_csv(tmp_path / "mnist_test.csv", good.x_test, good.y_test)
-    assert_same(data.load(str(tmp_path)), good)
+    assert_same(datasets.load(str(tmp_path)), good)
     assert not capsys.readouterr().err
 
 
@@ -144,9 +144,9 @@ def test_csv_without_a_header_or_with_the_label_last(mnist: Dataset, tmp_path: P
     first, last = tmp_path / "first.csv", tmp_path / "last.csv"
     rows = Path(write_csv(first, images, labels)).read_text().splitlines()
     first.write_text("\n".join(rows[1:]))
-    assert_held_out(data.load(str(first)), images, labels)
+    assert_held_out(datasets.load(str(first)), images, labels)
     last.write_text("\ufeff" + "\n".join(f"{pixels},{label}" for label, pixels in (row.split(",", 1) for row in rows)))
-    assert_held_out(data.load(str(last)), images, labels)
+    assert_held_out(datasets.load(str(last)), images, labels)
 
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
@@ -168,14 +168,14 @@ def test_wrong_csv_is_refused(mnist: Dataset, tmp_path: Path, change: Callable[[
     path = tmp_path / "digits.csv"
     path.write_text(change(Path(write_csv(path, mnist.x_train[:6], mnist.y_train[:6])).read_text()))
     with pytest.raises(DataError, match=sentence):
-        data.load(str(path))
+        datasets.load(str(path))
 
 
 def test_a_file_that_is_no_text_and_one_that_is_not_gzipped_are_refused(tmp_path: Path) -> None:
     for name in ("a.csv", "a.csv.gz"):
         (tmp_path / name).write_bytes(b"\xff\xfe\xfd")
         with pytest.raises(DataError, match="is not a CSV file"):
-            data.load(str(tmp_path / name))
+            datasets.load(str(tmp_path / name))
 
 
 def write_pictures(folder: Path, images: Pixels, labels: Pixels) -> None:
@@ -189,7 +189,7 @@ def test_folders_of_pictures_as_they_are(mnist: Dataset, tmp_path: Path, capsys:
     images[5] = np.roll(images[5], 4, axis=0)  # off the center, and yet as it is
     write_pictures(tmp_path, np.concatenate([images[:30], 255 - images[30:]]), labels)  # half are dark on light
     (tmp_path / "7" / "notes.txt").write_text("no picture")
-    assert_held_out(data.load(str(tmp_path)), images, labels)
+    assert_held_out(datasets.load(str(tmp_path)), images, labels)
     assert f"Left out: 1 files in {tmp_path}; the first is {tmp_path / '7' / 'notes.txt'}: " in capsys.readouterr().err
 
 
@@ -198,7 +198,7 @@ def test_two_folders_of_folders(mnist: Dataset, tmp_path: Path, names: tuple[str
     good = small(mnist)
     write_pictures(tmp_path / names[0], good.x_train, good.y_train)
     write_pictures(tmp_path / names[1], good.x_test, good.y_test)
-    dataset = data.load(str(tmp_path))
+    dataset = datasets.load(str(tmp_path))
     assert digits_of((dataset.x_train, dataset.y_train)) == digits_of((good.x_train, good.y_train))
     assert digits_of((dataset.x_test, dataset.y_test)) == digits_of((good.x_test, good.y_test))
     assert len(set(dataset.y_train[-5:].tolist())) > 1  # what is held out is of several digits
@@ -211,21 +211,21 @@ def test_a_digit_is_found_in_other_pictures(tmp_path: Path, finder: Finder) -> N
     for number in range(6):
         (tmp_path / "7").mkdir(exist_ok=True)
         photo.save(tmp_path / "7" / f"{number}.png")
-    expected = digits.prepare(np.asarray(photo), finder)
-    np.testing.assert_array_equal(data.load(str(tmp_path)).x_train, [expected] * 5)
+    expected = normalize.prepare(np.asarray(photo), finder)
+    np.testing.assert_array_equal(datasets.load(str(tmp_path)).x_train, [expected] * 5)
 
 
 def test_what_is_none_of_the_forms_is_told_them(tmp_path: Path) -> None:
     (tmp_path / "digits.zip").write_bytes(b"PK")
     for source in (tmp_path, tmp_path / "digits.zip"):
         with pytest.raises(DataError, match=re.escape(FORMS)):
-            data.load(str(source))
+            datasets.load(str(source))
 
 
 def test_too_few_images_to_hold_some_out(mnist: Dataset, tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", x=mnist.x_train[:1], y=mnist.y_train[:1])
     with pytest.raises(DataError, match="has no test images, and only 1 images"):
-        data.load(str(tmp_path / "one.npz"))
+        datasets.load(str(tmp_path / "one.npz"))
 
 
 def test_keras_loader(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +233,7 @@ def test_keras_loader(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
 
     arrays = (mnist.x_train, mnist.y_train), (mnist.x_test, mnist.y_test)
     monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: arrays)
-    assert_same(data.load("keras"), mnist)
+    assert_same(datasets.load("keras"), mnist)
 
 
 def test_wrong_files_are_refused_with_a_sentence(mnist: Dataset, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_wrong_files_are_refused_with_a_sentence(mnist: Dataset, tmp_path: Path)
     }
     for name, sentence in wrong.items():
         with pytest.raises(DataError, match=sentence):
-            data.load(str(tmp_path / name))
+            datasets.load(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("size", [0, 3, 10, 1000])
@@ -269,14 +269,14 @@ def test_truncated_idx_is_refused(mnist: Dataset, tmp_path: Path, size: int) -> 
     path = tmp_path / IDX_FILES["x_test"]
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(DataError, match=r"IDX|header"):
-        data.load(str(tmp_path))
+        datasets.load(str(tmp_path))
 
 
 def test_missing_idx_is_named(mnist: Dataset, tmp_path: Path) -> None:
     write_idx(tmp_path, small(mnist), ".gz")
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte"):
-        data.load(str(tmp_path))
+        datasets.load(str(tmp_path))
 
 
 def test_command_exits_with_2_and_one_sentence(run_training: Training, tmp_path: Path) -> None:

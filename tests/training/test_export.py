@@ -13,16 +13,16 @@ import keras
 import numpy as np
 import pytest
 
-from service import versions
-from service.digits import scale
-from service.runtimes import COMPILATION, LiteRT, TensorFlow
+from service.models import store
+from service.models.runtimes import COMPILATION, LiteRT, TensorFlow
+from service.preparation.normalize import scale
 from tests.conftest import ROOT, png, serving
 from tests.training.test_data import small
 from training import export
-from training.data import Dataset
+from training.data.datasets import Dataset
 from training.errors import ExportError
 from training.fit import fit
-from training.recipes import RECIPES, build_dense
+from training.model.recipes import RECIPES, build_dense
 
 Training = Callable[..., CompletedProcess[str]]
 
@@ -44,8 +44,8 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         assert result.returncode == 0, result.stderr
         assert f"Version {number} is in" in result.stdout
         assert "600/600" in result.stdout  # Keras's progress bar
-    first, second = list(versions.find(tmp_path / "mnist").values())
-    card = json.loads((second / versions.CARD).read_text())
+    first, second = list(store.find(tmp_path / "mnist").values())
+    card = json.loads((second / store.CARD).read_text())
     assert card["settings"] == {
         "optimizer": "momentum",
         "epochs": 1,
@@ -62,7 +62,7 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         "rho": 0.0,
     }
     assert card["seed"] == 7
-    assert versions.verify(second).files
+    assert store.verify(second).files
     assert (first / "assets.extra/model.tflite").read_bytes() == (second / "assets.extra/model.tflite").read_bytes()
     with serving("--models", str(tmp_path)) as server:
         _, answer = server.post(png(mnist.x_test[0]))
@@ -112,6 +112,6 @@ while True:
             process.stdout.readline()
             time.sleep(random.Random(moment).uniform(0.05, 0.3))  # noqa: S311
             process.kill()
-        found = list(versions.find(tmp_path / "mnist").values())
+        found = list(store.find(tmp_path / "mnist").values())
         assert found
-        assert all(versions.verify(version).files for version in found)
+        assert all(store.verify(version).files for version in found)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from service import versions
-from service.digits import scale
-from service.finder import Finder
+from service.models import store
+from service.preparation.finder import Finder
+from service.preparation.normalize import scale
 from tests.conftest import SEVEN
 from tests.training.test_export import Training
-from training import extra
-from training.data import Dataset, Digits
+from training.data import user_digits
+from training.data.datasets import Dataset, Digits
 from training.errors import DataError
 from training.fit import fit
-from training.recipes import RECIPES
+from training.model.recipes import RECIPES
 
 
 def draw_slashed_zero(rng: np.random.Generator) -> Image.Image:
@@ -41,8 +41,8 @@ def write_zeros(folder: Path, count: int, seed: int) -> Path:
 def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(
     mnist: Dataset, finder: Finder, tmp_path: Path
 ) -> None:
-    own, _ = extra.load(write_zeros(tmp_path / "own", 100, seed=0), finder)
-    others, _ = extra.load(write_zeros(tmp_path / "others", 200, seed=1), finder)
+    own, _ = user_digits.load(write_zeros(tmp_path / "own", 100, seed=0), finder)
+    others, _ = user_digits.load(write_zeros(tmp_path / "others", 200, seed=1), finder)
     recipe = replace(RECIPES["convnet"], epochs=3, uploads=0, rho=0.0)
 
     def accuracies(digits: Digits) -> tuple[float, float]:
@@ -72,7 +72,7 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
     assert f"4 pictures in {own} are mixed in, each 4 times an epoch." in result.stdout
     left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
     assert [str(own / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
-    card = json.loads((tmp_path / "mnist" / "1" / versions.CARD).read_text())
+    card = json.loads((tmp_path / "mnist" / "1" / store.CARD).read_text())
     assert card["finder"] == finder.checksum
     assert card["extra"]["weight"] == 4
     assert len(card["extra"]["images"]) == 64
@@ -82,11 +82,11 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
 def test_a_folder_without_digits_is_told(folder: str, finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "empty" / "a").mkdir(parents=True)
     with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
-        extra.load(tmp_path / folder, finder)
+        user_digits.load(tmp_path / folder, finder)
 
 
 def test_a_folder_of_unreadable_files_is_told(finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "a.png").write_bytes(b"no")
     with pytest.raises(DataError, match="None of the 1 files"):
-        extra.load(tmp_path, finder)
+        user_digits.load(tmp_path, finder)

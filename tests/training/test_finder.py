@@ -10,20 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service import finder as finders
-from service.finder import Finder
-from service.models import load_default
+from service import checksums
+from service.models.loading import load_default
+from service.preparation import finder as finders
+from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS, Settings
-from service.versions import sha256
 from tests.training.test_export import Training
 from tests.training.test_report import Page
 from tests.training.test_train import start
-from training import export, finder_evaluation, gate, letterforms, scenes
-from training.data import HELD_OUT, Dataset
+from training import export, promotion
+from training.data.datasets import HELD_OUT, Dataset
 from training.errors import DataError
-from training.finder_fit import Recipe, fit
-from training.glyphs import Source
-from training.uploads import CONDITIONS
+from training.finder import evaluate
+from training.finder.fit import Recipe, fit
+from training.synthetic import letterforms, scenes
+from training.synthetic.conditions import CONDITIONS
+from training.synthetic.glyphs import Source
 
 QUICK = ("finder", "--scenes", 100, "--epochs", 6, "--batch-size", 32, "--width", 0.3, "--evaluate-on", 1)
 
@@ -55,7 +57,7 @@ def test_a_worse_finder_stays_a_candidate(refused: subprocess.CompletedProcess[s
 
 def test_its_card_and_report_say_how_it_was_made(candidate: Path) -> None:
     card = json.loads((candidate / "model.json").read_text())
-    assert card["files"] == {name: sha256(candidate / name) for name in ("model.tflite", "report/index.html")}
+    assert card["files"] == {name: checksums.sha256(candidate / name) for name in ("model.tflite", "report/index.html")}
     assert card["settings"] == {**card["settings"], "scenes": 100, "epochs": 6, "hands": 0.4, "width": 0.3}
     assert len(card["history"]["ink_loss"]) == 6
     assert list(card["metrics"]["conditions"]) == list(CONDITIONS)
@@ -94,7 +96,7 @@ def test_stopped_killed_and_resumed_it_ends_with_the_same_weights_and_may_be_for
     assert "Epoch 1/6" not in result.stdout
     assert "Draws scenes" not in result.stdout
     assert "Epoch 6/6" in result.stdout
-    assert finders.load(tmp_path).checksum == sha256(candidate / "model.tflite")
+    assert finders.load(tmp_path).checksum == checksums.sha256(candidate / "model.tflite")
     assert list(tmp_path.glob(".finder*")) == []
 
 
@@ -102,13 +104,13 @@ def test_a_finder_is_evaluated_alike_each_time_and_is_not_worse_than_itself(
     mnist: Dataset, refused: subprocess.CompletedProcess[str]
 ) -> None:
     held_out, classifier = mnist.train[-HELD_OUT:], load_default(Settings())
-    evaluation = finder_evaluation.evaluate(DEFAULT_MODELS, classifier, held_out, 1)
+    evaluation = evaluate.evaluate(DEFAULT_MODELS, classifier, held_out, 1)
     metrics = evaluation.metrics()
     assert f"accuracy on uploads {metrics['uploads_accuracy']:.4f} -> 0." in refused.stderr
     assert metrics["uploads_accuracy"] > 0.8
     assert metrics["ink_dice"] > 0.7
     assert metrics["centers_found"] > 0.8 * metrics["centers"]
-    assert not gate.is_worse(evaluation.errors, evaluation.errors)
+    assert not promotion.is_worse(evaluation.errors, evaluation.errors)
 
 
 def test_too_few_scenes_are_told(source: Source, tmp_path: Path) -> None:

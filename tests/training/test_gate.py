@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.evaluate import Answers, Evaluation
-from training.gate import objections
+from training.promotion import objections
 
 LABELS = np.random.default_rng(0).integers(0, 10, 10_000).astype(np.uint8)
 

@@ -4,25 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import images
+from service.preparation import decode
 from service.settings import DEFAULT_MODELS
-from training import number_evaluation, numbers
-from training.data import Dataset
-from training.number_evaluation import Counts, compare
+from training.data.datasets import Dataset
+from training.synthetic import number_conditions, number_evaluation
+from training.synthetic.number_evaluation import Counts, compare
 
 DIGITS = st.text("0123456789\n", max_size=8)
 
 
-@pytest.mark.parametrize("condition", numbers.CONDITIONS)
+@pytest.mark.parametrize("condition", number_conditions.CONDITIONS)
 def test_every_condition_draws_what_it_says(condition: str, mnist: Dataset) -> None:
-    drawn = list(numbers.make(mnist.test, condition, 3, seed=4))
+    drawn = list(number_conditions.make(mnist.test, condition, 3, seed=4))
     for number in drawn:
-        image = images.decode(number.data, 10**8, 1)
+        image = decode.decode(number.data, 10**8, 1)
         assert int(image.max()) - int(image.min()) > 60
         assert all(line.isdigit() for line in number.lines)
-    again = list(numbers.make(mnist.test, condition, 3, seed=4))
+    again = list(number_conditions.make(mnist.test, condition, 3, seed=4))
     assert [number.data for number in again] == [number.data for number in drawn]
-    assert numbers.make(mnist.test, condition, 1, seed=5).__next__().data != drawn[0].data
+    assert number_conditions.make(mnist.test, condition, 1, seed=5).__next__().data != drawn[0].data
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_every_digit_shown_and_every_digit_read_is_counted_once(shown: str, read
 
 def test_most_digits_of_numbers_are_read_right(mnist: Dataset) -> None:
     counts = number_evaluation.evaluate(mnist.test, DEFAULT_MODELS, count=4, seed=6)
-    assert list(counts) == list(numbers.CONDITIONS)
+    assert list(counts) == list(number_conditions.CONDITIONS)
     total = sum(counts.values(), Counts())
     assert total.numbers == 4 * len(counts)
     assert total.right / total.digits > 0.95  # 0.98 was seen of 690 numbers

@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 
-from training import batches, outliers
-from training.data import Dataset, Digits
+from training.data import batches
+from training.data.datasets import Dataset, Digits
+from training.synthetic import outliers
 
 
 def test_outliers_are_pictures_of_every_kind_by_the_generator_alone(mnist: Dataset) -> None:

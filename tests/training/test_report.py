@@ -14,14 +14,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.digits import scale
-from service.runtimes import LiteRT, TensorFlow
+from service.models.runtimes import LiteRT, TensorFlow
+from service.models.store import CARD
+from service.preparation.normalize import scale
 from service.settings import DEFAULT_MODELS
-from service.versions import CARD
-from training import report
-from training.data import Dataset
+from training.data.datasets import Dataset
 from training.evaluate import Answers, Evaluation, evaluate
-from training.preparation import prepare
+from training.report import version_report
+from training.synthetic.prepare import prepare
 
 SECTIONS = ["history", "confusion", "scores", "reliability", "mistakes", "uploads", "saliency"]
 VOID = {"meta", "link", "source", "img"}
@@ -85,7 +85,7 @@ def card(version: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def path(version: Path, card: dict[str, Any], evaluation: Evaluation) -> Path:
-    return report.write(version, card, evaluation)
+    return version_report.write(version, card, evaluation)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_uploads_by_condition_the_worst_first(page: Page, evaluation: Evaluation
 
 def test_saliency_is_the_slope_of_the_score(version: Path, mnist: Dataset) -> None:
     predict, step = TensorFlow(version).predict, 0.0003  # short: a ReLU may bend on the way
-    for place, gradient in enumerate(report.saliency(version, mnist.x_test[:10])):
+    for place, gradient in enumerate(version_report.saliency(version, mnist.x_test[:10])):
         pixel = np.abs(gradient).argmax()
         pair = scale(mnist.x_test[[place, place]])
         pair[:, pixel] += [step, -step]
@@ -181,7 +181,7 @@ def test_without_card_mistakes_and_sevens(version: Path, evaluation: Evaluation)
     test, uploads = evaluation.test, evaluation.uploads
     some = ~test.errors & (test.labels != 7) & (np.arange(10_000) < 200)
     right = part(uploads, ~uploads.errors)
-    page = Page(report.write(version, {}, Evaluation(part(test, some), right, ["scan"] * len(right.labels))))
+    page = Page(version_report.write(version, {}, Evaluation(part(test, some), right, ["scan"] * len(right.labels))))
     assert "is not recorded" in page.text[""]
     assert "is not recorded" in page.text["history"]
     assert "Threshold" not in page.text[""]
@@ -194,11 +194,11 @@ def test_without_card_mistakes_and_sevens(version: Path, evaluation: Evaluation)
 @pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning")
 def test_one_epoch_of_anything(version: Path, evaluation: Evaluation) -> None:
     card = {"recipe": "<b>mine</b> & yours", "history": {"loss": [0.0], "accuracy": [1.0]}}
-    page = Page(report.write(version, card, evaluation))
+    page = Page(version_report.write(version, card, evaluation))
     assert "recipe <b>mine</b> & yours · 1 epoch" in page.text[""]
     assert len(page.images("history")) == 2
 
 
 def test_same_bytes_twice(version: Path, card: dict[str, Any], evaluation: Evaluation) -> None:
-    first = report.write(version, card, evaluation).read_bytes()
-    assert report.write(version, card, evaluation).read_bytes() == first
+    first = version_report.write(version, card, evaluation).read_bytes()
+    assert version_report.write(version, card, evaluation).read_bytes() == first

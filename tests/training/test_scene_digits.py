@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from service import models
-from service.digits import SIDE
+from service.models import loading
+from service.preparation.normalize import SIDE
 from service.settings import DEFAULT_MODELS, Settings
-from training import empties, scene_digits
-from training.batches import NO_DIGIT
-from training.data import Dataset, Digits
-from training.scene_digits import Counts
+from training.data.batches import NO_DIGIT
+from training.data.datasets import Dataset, Digits
+from training.synthetic import empties, scene_digits
+from training.synthetic.scene_digits import Counts
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_letterforms_alone_need_none_of_the_images(mnist: Dataset) -> None:
     assert NO_DIGIT not in read.labels
 
 
-def test_the_model_recognizes_letterforms(read: Digits, shipped_model: models.Model) -> None:
+def test_the_model_recognizes_letterforms(read: Digits, shipped_model: loading.Model) -> None:
     is_digit = read.labels != NO_DIGIT
     vectors = read.images[is_digit].reshape(-1, SIDE * SIDE).astype(np.float32) / 255
     right = shipped_model.predict(vectors).argmax(axis=1) == read.labels[is_digit]
@@ -46,11 +46,11 @@ def test_the_model_recognizes_letterforms(read: Digits, shipped_model: models.Mo
 
 
 @pytest.fixture(scope="module")
-def shipped_model() -> models.Model:
-    return models.load_default(Settings())
+def shipped_model() -> loading.Model:
+    return loading.load_default(Settings())
 
 
-def test_images_without_a_digit_are_refused_or_uncertain(shipped_model: models.Model) -> None:
+def test_images_without_a_digit_are_refused_or_uncertain(shipped_model: loading.Model) -> None:
     rows = empties.evaluate(shipped_model, DEFAULT_MODELS, count=12, seed=5)
     assert [row.kind for row in rows] == list(empties.KINDS)
     assert all(row.images == 12 and row.certain_digit <= row.any_digit <= 12 for row in rows)

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from service.digits import scale
-from training.data import Dataset
-from training.recipes import build_dense
-from training.sharpness import SharpnessAware
+from service.preparation.normalize import scale
+from training.data.datasets import Dataset
+from training.model.recipes import build_dense
+from training.model.sam import SharpnessAware
 
 RHO, RATE = 0.5, 0.1
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from service import models, versions
-from service.digits import scale
-from training import data
-from training.data import Dataset
+from service.models import loading, store
+from service.preparation.normalize import scale
+from training.data import datasets
+from training.data.datasets import Dataset
 from training.evaluate import Answers, answer
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist; for measuring only
@@ -18,7 +18,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package datas
 
 @pytest.fixture(scope="module")
 def answers(shipped: Path, mnist: Dataset) -> Answers:
-    return answer(models.open_runtime(shipped), mnist.test)
+    return answer(loading.open_runtime(shipped), mnist.test)
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def shoes_and_shirts(shipped: Path) -> np.ndarray:
     """The confidences of the answers to Fashion-MNIST's test images."""
     if not FASHION.exists():
         pytest.skip(f"There is no {FASHION}: Debian's package dataset-fashion-mnist has it.")
-    return answer(models.open_runtime(shipped), data.load(str(FASHION)).test).confidences
+    return answer(loading.open_runtime(shipped), datasets.load(str(FASHION)).test).confidences
 
 
 def test_its_card_tells_its_metrics(shipped: Path, answers: Answers) -> None:
-    card = json.loads((shipped / versions.CARD).read_text())
+    card = json.loads((shipped / store.CARD).read_text())
     for name, value in answers.metrics().items():
         assert card["metrics"][f"test_{name}"] == pytest.approx(value, rel=1e-3, abs=1e-6)
 
@@ -49,12 +49,12 @@ def test_what_is_no_digit_has_low_confidence(answers: Answers, shoes_and_shirts:
 
 
 def test_the_threshold_parts_digits_from_others(shipped: Path, answers: Answers, shoes_and_shirts: np.ndarray) -> None:
-    threshold = versions.read_card(shipped).calibration.threshold
+    threshold = store.read_card(shipped).calibration.threshold
     assert (answers.confidences < threshold).mean() < 0.01
     assert (shoes_and_shirts < threshold).mean() > 0.9
 
 
 def test_blank_and_noise_are_uncertain(shipped: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28)).astype(np.uint8)
-    confidences = models.open_runtime(shipped).predict(scale(noise)).max(axis=1)
-    assert (confidences < versions.read_card(shipped).calibration.threshold).all()
+    confidences = loading.open_runtime(shipped).predict(scale(noise)).max(axis=1)
+    assert (confidences < store.read_card(shipped).calibration.threshold).all()

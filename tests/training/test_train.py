@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service import versions
-from service.runtimes import COMPILATION
+from service.models import store
+from service.models.runtimes import COMPILATION
 from tests.conftest import ROOT, clean_environment
 from tests.training.test_export import Training
-from training.data import Dataset
+from training.data.datasets import Dataset
 
 QUICK = (
     "--epochs",
@@ -77,7 +77,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     if signal_number != signal.SIGKILL:
         assert process.returncode == 130
         assert output.splitlines()[-1].startswith("Error: Interrupted. With --resume,")
-    assert versions.find(tmp_path / "mnist") == {}
+    assert store.find(tmp_path / "mnist") == {}
 
     result = run_training(*command, "--resume")
     assert result.returncode == 0, result.stderr
@@ -85,7 +85,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     assert "Epoch 4/4" in result.stdout
     version = tmp_path / "mnist" / "1"
     assert (version / COMPILATION).read_bytes() == (uninterrupted / COMPILATION).read_bytes()
-    cards = [json.loads((folder / versions.CARD).read_text()) for folder in (version, uninterrupted)]
+    cards = [json.loads((folder / store.CARD).read_text()) for folder in (version, uninterrupted)]
     assert cards[0]["history"] == cards[1]["history"]
     assert list(tmp_path.glob("mnist/.fit-*")) == []
 
@@ -98,9 +98,9 @@ def test_with_other_settings_there_is_nothing_to_resume(run_training: Training, 
 
 
 def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> None:
-    card = json.loads((uninterrupted / versions.CARD).read_text())
-    assert versions.verify(uninterrupted).files
-    assert versions.REPORT.as_posix() in card["files"]
+    card = json.loads((uninterrupted / store.CARD).read_text())
+    assert store.verify(uninterrupted).files
+    assert store.REPORT.as_posix() in card["files"]
     assert 0.2 < card["calibration"]["temperature"] < 5
     assert 0.1 <= card["calibration"]["threshold"] < 1
     assert len(card["history"]["val_accuracy"]) == 4
@@ -126,7 +126,7 @@ def test_without_held_out_images_it_is_not_calibrated(run_training: Training, li
     )
     result = run_training("--data", little, "--models", tmp_path, *options)
     assert result.returncode == 0, result.stderr
-    card = json.loads((tmp_path / "mnist" / "1" / versions.CARD).read_text())
+    card = json.loads((tmp_path / "mnist" / "1" / store.CARD).read_text())
     assert "calibration" not in card
     assert "val_loss" not in card["history"]
 
@@ -142,29 +142,29 @@ def test_a_worse_version_stays_a_candidate_unless_forced(
     assert reason.startswith(f"Error: The default version in {tmp_path / 'mnist'} is better: error rate on the test")
     candidate = tmp_path / "mnist" / "candidates" / "1"
     assert str(candidate) in reason
-    assert versions.verify(candidate).files
-    assert list(versions.find(tmp_path / "mnist").values()) == [tmp_path / "mnist" / "5"]
+    assert store.verify(candidate).files
+    assert list(store.find(tmp_path / "mnist").values()) == [tmp_path / "mnist" / "5"]
 
     result = run_training(*command, "--resume", "--force")
     assert result.returncode == 0, result.stderr
     assert "Epoch" not in result.stdout  # all were finished
-    assert list(versions.find(tmp_path / "mnist").values())[-1] == tmp_path / "mnist" / "6"
+    assert list(store.find(tmp_path / "mnist").values())[-1] == tmp_path / "mnist" / "6"
 
 
 def test_a_version_is_evaluated_again(
     run_training: Training, uninterrupted: Path, little: Path, tmp_path: Path
 ) -> None:
     version = shutil.copytree(uninterrupted, tmp_path / "mnist" / "3")
-    shutil.rmtree(version / versions.REPORT.parent)
+    shutil.rmtree(version / store.REPORT.parent)
     result = run_training("evaluate", 3, "--models", tmp_path, "--data", little, "--evaluate-on", 1)
     assert result.returncode == 0, result.stderr
-    before, after = (json.loads((folder / versions.CARD).read_text()) for folder in (uninterrupted, version))
+    before, after = (json.loads((folder / store.CARD).read_text()) for folder in (uninterrupted, version))
     assert before["metrics"] == after["metrics"]
     assert f"test_accuracy {after['metrics']['test_accuracy']:.5g}".split() in map(
         str.split, result.stdout.splitlines()
     )
     assert before == after
-    assert versions.verify(version).files
+    assert store.verify(version).files
 
 
 def test_a_users_own_saved_model_is_evaluated(
@@ -174,16 +174,16 @@ def test_a_users_own_saved_model_is_evaluated(
     shutil.copytree(uninterrupted, own, ignore=shutil.ignore_patterns("assets.extra"))
     result = run_training("evaluate", own, "--data", little, "--evaluate-on", 1)
     assert result.returncode == 0, result.stderr
-    assert (own / versions.REPORT).exists()
+    assert (own / store.REPORT).exists()
 
 
 def test_a_damaged_card_is_told_and_kept(run_training: Training, uninterrupted: Path, tmp_path: Path) -> None:
     version = Path(shutil.copytree(uninterrupted, tmp_path / "version"))
-    (version / versions.CARD).write_text('{"recipe": ')
+    (version / store.CARD).write_text('{"recipe": ')
     result = run_training("evaluate", version, "--evaluate-on", 1)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith(f"Error: The model card {version / versions.CARD} is damaged: ")
-    assert (version / versions.CARD).read_text() == '{"recipe": '
+    assert result.stderr.splitlines()[-1].startswith(f"Error: The model card {version / store.CARD} is damaged: ")
+    assert (version / store.CARD).read_text() == '{"recipe": '
 
 
 @pytest.mark.parametrize("version", ["9", "nowhere"])
@@ -214,7 +214,7 @@ def test_where_nothing_can_be_written_it_is_told_and_no_version_appears(
     assert process.returncode == 1
     assert output.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in output
-    assert versions.find(folder / "mnist") == {}
+    assert store.find(folder / "mnist") == {}
     assert list(folder.glob("mnist/.unfinished-*")) == []
 
 

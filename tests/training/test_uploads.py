@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service import models
 from service.errors import ServiceError
-from service.finder import Finder
-from service.predictor import Predictor
+from service.inference.predictor import Predictor
+from service.models import loading
+from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS, Settings
 from tests.training.test_export import Training
-from training import preparation
-from training.augmentation import augment
-from training.data import HELD_OUT, Dataset
-from training.uploads import CONDITIONS, make
+from training.data.augmentation import augment
+from training.data.datasets import HELD_OUT, Dataset
+from training.synthetic import prepare
+from training.synthetic.conditions import CONDITIONS, make
 
 
 def test_the_same_seed_makes_the_same_files(mnist: Dataset) -> None:
@@ -26,8 +26,8 @@ def test_the_same_seed_makes_the_same_files(mnist: Dataset) -> None:
 
 
 def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
-    uploads = preparation.prepare(mnist.train[-HELD_OUT:], 40, seed=5, models=DEFAULT_MODELS)
-    rows = list(preparation.accuracies(uploads, models.load_default(Settings())))
+    uploads = prepare.prepare(mnist.train[-HELD_OUT:], 40, seed=5, models=DEFAULT_MODELS)
+    rows = list(prepare.accuracies(uploads, loading.load_default(Settings())))
     assert len(rows) == len(CONDITIONS) >= 20
     prepared = [row[2] for row in rows]
     assert np.mean(prepared) >= 0.97  # 0.981
@@ -36,11 +36,11 @@ def test_uploads_are_read_under_every_condition(mnist: Dataset) -> None:
 
 
 def test_prepared_side_by_side_they_are_what_they_are_one_by_one(mnist: Dataset, finder: Finder) -> None:
-    prepared = preparation.prepare(mnist.train[:100], 1, seed=3, models=DEFAULT_MODELS)
+    prepared = prepare.prepare(mnist.train[:100], 1, seed=3, models=DEFAULT_MODELS)
     uploads = list(make(mnist.train[:100], 1, seed=3))
     assert prepared.conditions == [upload.condition for upload in uploads]
     assert prepared.digits.labels.tolist() == [upload.label for upload in uploads]
-    predictor = Predictor(models.load_default(Settings()), finder, Settings())
+    predictor = Predictor(loading.load_default(Settings()), finder, Settings())
     answers = predictor.predict_files([upload.data for upload in uploads])
     assert sum(isinstance(answer, ServiceError) for answer in answers) <= 3
     for upload, answer, digit in zip(uploads, answers, prepared.digits.images, strict=True):
@@ -84,4 +84,4 @@ def test_fewer_images_than_are_held_out_is_told(run_training: Training, mnist: D
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_plain_resizing_is_to_28x28(count: int) -> None:
-    assert preparation.resize(np.zeros((28 * count, 40), np.uint8)).shape == (28, 28)
+    assert prepare.resize(np.zeros((28 * count, 40), np.uint8)).shape == (28, 28)

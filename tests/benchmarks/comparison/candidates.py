@@ -109,7 +109,7 @@ CANDIDATES = [
     ),
     Candidate(
         "hello world",
-        ("-m", "gunicorn", "--config", "python:service.gunicorn_conf", f"{SERVERS}.hello:app"),
+        ("-m", "gunicorn", "--config", "python:service.server.gunicorn_conf", f"{SERVERS}.hello:app"),
         {"hello world": "/"},
         environment={"MNIST_PORT": "{port}", "MNIST_WORKERS": "2"},
     ),

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from PIL import Image
 
-VERSIONS = Path(__file__).parents[4] / "service" / "default_model" / "mnist"
+VERSIONS = Path(__file__).parents[4] / "service" / "bundled_models" / "mnist"
 
 
 def newest() -> Path:

@@ -1,0 +1,1 @@
+"""HTTP: what requests hold, who may send them, and what is answered."""

@@ -1,0 +1,191 @@
+"""What Triton's tools ask a server of the Open Inference Protocol beside it: configuration, statistics, and an index.
+
+https://github.com/triton-inference-server/server/tree/main/docs/protocol: extension_model_configuration.md,
+extension_statistics.md and extension_model_repository.md
+"""
+
+from collections import defaultdict
+from typing import Annotated
+
+import flask
+import msgspec
+from flask import Blueprint, request
+from msgspec import Meta
+
+from service.api.bodies import decode_json, read_body
+from service.api.error_responses import json_response
+from service.api.open_inference.routes import PLATFORM, check_name, find_model
+from service.api.openapi import operation
+from service.api.routes import repository, settings
+from service.errors import InvalidJSON, ModelError, UnknownModel, UnsupportedMediaType
+from service.models.repository import State, Version
+from service.models.store import NAME
+from service.observability import metrics
+
+routes = Blueprint("triton", __name__)
+
+# What Triton calls the states of a version.
+STATES: dict[State, str] = {
+    "START": "LOADING",
+    "LOADING": "LOADING",
+    "AVAILABLE": "READY",
+    "UNLOADING": "UNAVAILABLE",
+    "END": "UNAVAILABLE",
+}
+
+
+class TensorConfig(msgspec.Struct, frozen=True):
+    """An input or output of the model."""
+
+    name: str
+    data_type: str
+    dims: Annotated[list[int], Meta(description="Of one picture.")]
+
+
+class InstanceGroup(msgspec.Struct, frozen=True):
+    """Where the model runs, and how often at once."""
+
+    name: str
+    kind: str
+    count: Annotated[int, Meta(description="Worker processes.")]
+
+
+class ModelConfig(msgspec.Struct, frozen=True):
+    """A version's configuration, as model_config.proto of Triton's names it."""
+
+    name: str
+    platform: str
+    backend: Annotated[str, Meta(description="What runs it: litert or tensorflow.")]
+    version_policy: Annotated[dict[str, dict[str, int]], Meta(description="All versions are served.")]
+    max_batch_size: Annotated[int, Meta(description="Most pictures in a request.")]
+    input: list[TensorConfig]
+    output: list[TensorConfig]
+    instance_group: list[InstanceGroup]
+
+
+class Duration(msgspec.Struct, frozen=True):
+    """How often something was done, and how long that took in all."""
+
+    count: int = 0
+    ns: Annotated[int, Meta(description="Nanoseconds.")] = 0
+
+
+class InferenceStatistics(msgspec.Struct, frozen=True):
+    """The parts of inferences; there is no cache."""
+
+    success: Annotated[Duration, Meta(description="Requests that were answered.")] = Duration()
+    fail: Annotated[Duration, Meta(description="Requests that were refused.")] = Duration()
+    queue: Annotated[Duration, Meta(description="Waiting.")] = Duration()
+    compute_input: Annotated[Duration, Meta(description="Taking the pictures out of requests.")] = Duration()
+    compute_infer: Annotated[Duration, Meta(description="Running the model.")] = Duration()
+    compute_output: Annotated[Duration, Meta(description="Writing answers.")] = Duration()
+    cache_hit: Duration = Duration()
+    cache_miss: Duration = Duration()
+
+
+class ModelStatistics(msgspec.Struct, frozen=True):
+    """What a version did since the start, in all worker processes."""
+
+    name: str
+    version: str
+    last_inference: Annotated[int, Meta(description="Milliseconds since the epoch.")] = 0
+    inference_count: Annotated[int, Meta(description="Pictures that were read.")] = 0
+    execution_count: Annotated[int, Meta(description="Calls of the model.")] = 0
+    inference_stats: InferenceStatistics = InferenceStatistics()
+    batch_stats: Annotated[list[InferenceStatistics], Meta(description="Not kept by size of batch.")] = []
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """What versions did."""
+
+    model_stats: list[ModelStatistics]
+
+
+class IndexRequest(msgspec.Struct, frozen=True):
+    """What is to be listed."""
+
+    ready: Annotated[bool, Meta(description="Only versions that take requests.")] = False
+
+
+class ModelIndex(msgspec.Struct, frozen=True):
+    """A version, and what came of it."""
+
+    name: str
+    version: str
+    state: Annotated[str, Meta(description="READY, LOADING or UNAVAILABLE.")]
+    reason: Annotated[str, Meta(description="Why it can't be served or be the default.")]
+
+
+@routes.get("/v2/models/<name>/config")
+@routes.get("/v2/models/<name>/versions/<version>/config")
+@operation(ModelConfig, errors=(UnknownModel, ModelError))
+def config(name: str, version: str | None = None) -> flask.Response:
+    """Tell how the model, or a version of it, is served."""
+    model = find_model(name, version)
+    return json_response(
+        ModelConfig(
+            NAME,
+            PLATFORM,
+            model.runtime.name,
+            {"all": {}},
+            settings().max_files,
+            [TensorConfig(model.signature.input, "TYPE_FP32", [*model.signature.shape])],
+            [TensorConfig(model.signature.output, "TYPE_FP32", [10])],
+            [InstanceGroup(NAME, "KIND_CPU", settings().workers)],
+        )
+    )
+
+
+@routes.get("/v2/models/stats")
+@routes.get("/v2/models/<name>/stats")
+@routes.get("/v2/models/<name>/versions/<version>/stats")
+@operation(Statistics, errors=(UnknownModel, ModelError))
+def stats(name: str = NAME, version: str | None = None) -> flask.Response:
+    """Tell what every version did, or one."""
+    check_name(name)
+    if version is not None:
+        return json_response(Statistics([statistics(find_model(name, version).version)]))
+    return json_response(Statistics([statistics(number) for number in repository().numbers()]))
+
+
+def statistics(version: int) -> ModelStatistics:
+    """Tell what a version did, by any protocol, in all worker processes."""
+    totals = defaultdict(float, metrics.totals(version))
+    succeeded, failed = (int(totals["mnist_version_requests_total", each]) for each in ("success", "fail"))
+    parts = {part: _duration(succeeded, totals["mnist_version_seconds_total", part]) for part in metrics.PARTS}
+    calls = int(totals["mnist_version_calls_total",])
+    parts["compute_infer"] = msgspec.structs.replace(parts["compute_infer"], count=calls)
+    return ModelStatistics(
+        NAME,
+        str(version),
+        int(totals["mnist_version_last_answer_seconds",] * 1000),
+        int(totals["mnist_confidence_count",]),
+        calls,
+        InferenceStatistics(
+            success=Duration(succeeded, sum(each.ns for each in parts.values())),
+            fail=_duration(failed, totals["mnist_version_seconds_total", "fail"]),
+            **parts,
+        ),
+    )
+
+
+def _duration(count: int, seconds: float) -> Duration:
+    return Duration(count, int(seconds * 1e9))
+
+
+@routes.post("/v2/repository/index")
+@operation(list[ModelIndex], body=IndexRequest, is_body_needed=False, errors=(InvalidJSON, UnsupportedMediaType))
+def index() -> flask.Response:
+    """List all versions, also those that can't be served."""
+    body = read_body(request)
+    asked = decode_json(body, IndexRequest) if body else IndexRequest()
+    listed = [
+        ModelIndex(NAME, str(version.number), STATES[version.state], version.remark or _unloaded(version))
+        for version in reversed(repository().versions())
+        if version.state == "AVAILABLE" or not asked.ready
+    ]
+    return json_response(listed)
+
+
+def _unloaded(version: Version) -> str:
+    return "Unloaded: it is served under its number alone." if repository().is_withdrawn(version.number) else ""

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's REST API, which is KServe's v1 protocol, too."""

@@ -1,0 +1,1 @@
+"""Images are read: predictions, numbers, and what in an image mattered."""

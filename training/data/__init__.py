@@ -1,0 +1,1 @@
+"""MNIST and other digits, and the batches that a network is shown."""

@@ -1,0 +1,1 @@
+"""The finder: its network, what it is fitted to, and its evaluation."""

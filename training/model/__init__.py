@@ -1,0 +1,1 @@
+"""The networks, how each is fitted, and the state of a fit."""

@@ -1,0 +1,1 @@
+"""Images drawn by chance: letterforms, scenes, conditions, and images without a digit."""
