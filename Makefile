@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# The tests that start no server, browser or engine, and fit no network.
+CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cores.py digits.py gray_png.py images.py models.py \
+    reading_order.py runtimes.py parser.py finder.py) $(addprefix tests/training/test_, calibration.py gate.py \
+    numbers.py outliers.py scene_digits.py shipped.py)
 
 .PHONY: serve check test train bench image audit lock clean
 
@@ -19,7 +23,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(RUN) -m pytest -m "not slow" $(CHECKED)
+	$(RUN) -m pytest -q $(CHECKED)
 
 train: $(VENV)/.training
 	$(RUN) -m training

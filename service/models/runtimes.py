@@ -23,8 +23,8 @@ COMPILATION = Path("assets.extra/model.tflite")
 SHAPES = ((784,), (28, 28), (28, 28, 1))  # that a model may take its pictures in
 
 # Pictures that are computed at once: the layers of more don't stay in the processor's cache, which costs a tenth of the
-# time in LiteRT and a third in TensorFlow; and it bounds the memory. LiteRT is as fast by 16 (77 us each; 78 by 64), and
-# keeps the memory of the largest piece: 1.4 MB by 16, 4.3 MB by 64.
+# time in LiteRT and a third in TensorFlow; and it bounds the memory. LiteRT is as fast by 16 (77 us each; 78 by 64),
+# and keeps the memory of the largest piece: 1.4 MB by 16, 4.3 MB by 64.
 PIECE = 64
 LITERT_PIECE = 16
 
