@@ -244,8 +244,9 @@ class Predictor:
 
 
 def _bare(error: ServiceError) -> ServiceError:
-    """Return an error without its traceback: kept in a list of its frames, that holds the pictures until it's collected."""
-    return type(error)(str(error))
+    """Return an error without its traceback, whose frames would hold the image's pixels until they are collected."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _scale(box: Box, factor: float) -> list[float]:
