@@ -49,5 +49,5 @@ def test_the_least_of_all_limits_counts(tmp_path: Path, files: dict[str, str], l
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes can't be bound to a core here")
 def test_no_more_than_the_process_may_run_on() -> None:
-    code = "import os; from service import cores; os.sched_setaffinity(0, {0}); print(cores.available())"
+    code = "import os; from service import cpu; os.sched_setaffinity(0, {0}); print(cpu.available())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"

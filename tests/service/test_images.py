@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -141,6 +141,7 @@ def test_pictures_larger_than_their_file_says_are_not_decoded(kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+@settings(deadline=None)  # the first HEIC of a process takes longer
 @given(place=st.floats(0, 1), value=st.binary(min_size=1, max_size=8))
 def test_damaged_pictures_of_phones_are_refused_or_read(kind: str, place: float, value: bytes) -> None:
     data = bytearray(save(Image.fromarray(INK), kind))
@@ -157,7 +158,10 @@ def test_a_sequence_of_avif_pictures_is_refused() -> None:
 
 
 def test_without_its_decoder_heic_is_refused_by_name() -> None:
-    program = "import sys; sys.modules['pillow_heif'] = None; from service import images; images.decode({}, 9**9, 1)"
+    program = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from service.preparation.decode import decode; decode({}, 9**9, 1)"
+    )
     data = save(Image.fromarray(INK), "HEIF")
     result = subprocess.run([sys.executable, "-c", program.format(data)], capture_output=True, cwd=ROOT, check=False)
     assert b"UnreadableImage: This is a HEIC picture, which is not read here: send it as JPEG" in result.stderr

@@ -310,7 +310,7 @@ def test_the_folder_of_counts_is_gone_after_the_stop(server: Server) -> None:
 
 
 def test_a_start_that_goes_wrong_leaves_no_folder_and_touches_no_other(tmp_path: Path) -> None:
-    program = "import os; from service import gunicorn_conf; print(os.environ['PROMETHEUS_MULTIPROC_DIR'])"
+    program = "import os; from service.server import gunicorn_conf; print(os.environ['PROMETHEUS_MULTIPROC_DIR'])"
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True,
         env=clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from random import Random
 from typing import NamedTuple
+from urllib.parse import quote
 
 from tests.benchmarks.fuzz import files
 from tests.benchmarks.fuzz.files import File
@@ -93,6 +94,16 @@ class Requests:
         text = random.choice((b"", b"", b"", b"data:image/png;base64,", b"data:,", b" ")) + text
         return "/predict", self._document(b'{"image": "' + text + b'"}', random), {"Content-Type": "application/json"}
 
+    def text(self, random: Random) -> Body:
+        """Return a picture in base64 as a form's field."""
+        text = random.choice((b"", b"data:image/png;base64,", b"data:,")) + base64.b64encode(self.picture(random))
+        path = random.choice(("/predict", "/read"))
+        if random.random() < 0.5:
+            field = b"image=" + random.choice((text, quote(text).encode()))
+            return path, field, {"Content-Type": "application/x-www-form-urlencoded"}
+        field = b'--limit\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + text + b"\r\n--limit--\r\n"
+        return path, field, {"Content-Type": "multipart/form-data; boundary=limit"}
+
     def v1(self, random: Random) -> Body:
         """Return a request of TensorFlow Serving's API."""
         document = random.choice(
@@ -162,7 +173,7 @@ class Requests:
 
 
 KINDS: Mapping[Callable[[Requests, Random], Body], float] = {
-    Requests.raw: 50, Requests.form: 16, Requests.base64: 8, Requests.v1: 9, Requests.classify: 2, Requests.v2: 7,
+    Requests.raw: 48, Requests.form: 16, Requests.base64: 8, Requests.text: 2, Requests.v1: 9, Requests.classify: 2, Requests.v2: 7,
     Requests.binary: 8,
 }  # fmt: skip
 
