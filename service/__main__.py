@@ -11,7 +11,7 @@ import msgspec
 
 from service import __version__
 from service.api import auth, cors, proxies
-from service.cli import batch_predict, mistakes_page, output, targets
+from service.cli import output
 from service.cli.models import administer, refusals
 from service.errors import ServiceError
 from service.models import loading, models_folder
@@ -98,6 +98,8 @@ def predict(paths: Sequence[str], preparation: "Preparation", form: output.Form 
     Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
     be predicted; it has its error in its place, and the others are done.
     """
+    from service.cli import batch_predict
+
     settings, pictures = _read_settings(), batch_predict.find(paths)
     _tell_left_out(batch_predict.find_others(paths))
     _write(
@@ -119,6 +121,8 @@ def read(paths: Sequence[str], form: output.Form | None, folder: str | None) -> 
     Folders are searched for pictures, and those below them; - is standard input. The exit code is 1 if a file couldn't
     be read; it has its error in its place, and the others are done.
     """
+    from service.cli import batch_predict, targets
+
     settings, pictures = _read_settings(), batch_predict.find(paths)
     _tell_left_out(batch_predict.find_others(paths))
     with refusals():
@@ -167,6 +171,7 @@ def evaluate(source: str, form: Literal["text", "json"], page: str | None) -> No
     labels.csv. The exit code is 1 if labels are wrong or a file couldn't be opened; pictures without an answer count.
     """
     from service.cli import evaluate as evaluation
+    from service.cli import mistakes_page
 
     settings = _read_settings()
     with refusals():
@@ -183,6 +188,7 @@ def evaluate(source: str, form: Literal["text", "json"], page: str | None) -> No
 
 
 def _read_images(labels: "Labels", settings: Settings) -> "list[Reading]":
+    from service.cli import batch_predict
     from service.cli import evaluate as evaluation
 
     paths = [image.path for image in labels.images]
@@ -192,6 +198,8 @@ def _read_images(labels: "Labels", settings: Settings) -> "list[Reading]":
 
 def _progress(outcomes: Iterable[Answer], count: int, chunk: int) -> Iterable[Answer]:
     """Show a bar where one can wait for long."""
+    from service.cli import batch_predict
+
     if count <= batch_predict.FEW_CHUNKS * chunk or not sys.stderr.isatty():
         yield from outcomes
     else:

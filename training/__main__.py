@@ -12,10 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-import training.finder.train
-import training.synthetic.empties
-import training.synthetic.number_evaluation
-import training.synthetic.prepare
 from service.errors import ModelError, ServiceError
 from service.models.store import NAME, REPORT, find
 from service.settings import DEFAULT_MODELS, Settings
@@ -174,11 +170,10 @@ def fit_finder(
     It is evaluated, with a report. One that is worse than the finder there stays a candidate; the exit code is 3 then.
     """
     dataset = datasets.load(source)
+    from training.finder import train
 
     settings = {name: value for name, value in overrides.items() if value is not None}
-    training.finder.train.fit_finder(
-        training.finder.train.Run(settings, seed, models, evaluate_on, resume, force), dataset
-    )
+    train.fit_finder(train.Run(settings, seed, models, evaluate_on, resume, force), dataset)
 
 
 @main.command("data")
@@ -207,15 +202,16 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     """Print how many pictures, as people upload them, are read right."""
     dataset = datasets.load(source)
     from service.models.loading import load_default
+    from training.synthetic import empties, number_evaluation, prepare
     from training.synthetic.conditions import make
 
     held_out = dataset.train[-HELD_OUT:]
     if sheet:
-        training.synthetic.prepare.draw_sheet(make(held_out, min(images, 3), seed), models, sheet)
+        prepare.draw_sheet(make(held_out, min(images, 3), seed), models, sheet)
         click.echo(f"Uploads, the ink found and the result are in {sheet}.")
-    uploads = training.synthetic.prepare.prepare(held_out, images, seed, models)
+    uploads = prepare.prepare(held_out, images, seed, models)
     model = load_default(Settings(models=models))
-    rows = list(training.synthetic.prepare.accuracies(uploads, model))
+    rows = list(prepare.accuracies(uploads, model))
     rows.append(("mean", *(sum(column) / len(rows) for column in list(zip(*rows, strict=True))[1:])))
     click.echo(f"| {'condition':27} | resized | prepared |\n|-{'-' * 27}-|--------:|---------:|")
     for condition, resized, prepared in rows:
@@ -224,9 +220,9 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
         f"\n| {'without a digit':29} | images | any digit | certain digit |\n"
         f"|-{'-' * 29}-|-------:|----------:|--------------:|"
     )
-    for row in training.synthetic.empties.evaluate(model, models, images, seed):
+    for row in empties.evaluate(model, models, images, seed):
         click.echo(f"| {row.kind:29} | {row.images:6} | {row.any_digit:9} | {row.certain_digit:13} |")
-    _print_numbers(training.synthetic.number_evaluation.evaluate(held_out, models, images, seed))
+    _print_numbers(number_evaluation.evaluate(held_out, models, images, seed))
 
 
 def _print_numbers(conditions: "dict[str, Counts]") -> None:

@@ -20,9 +20,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.api import data_urls
-from service.errors import InvalidBase64
+from service.errors import InvalidBase64, UnreadableImage
+from service.inference.predictor import Predictor
+from service.inference.schemas import Prediction
+from service.models import loading
 from service.models.runtimes import LiteRT
+from service.preparation.finder import Finder
 from service.preparation.normalize import scale
+from service.settings import Settings
 from tests.conftest import Server, multipart, png
 from training.data.datasets import Dataset
 
@@ -206,6 +211,15 @@ def test_batch_answers_in_order_and_one_bad_file_spoils_none(server: Server, mni
 def test_batch_of_bad_files_alone_is_answered(server: Server) -> None:
     status, answer = server.ask("POST", "/predict/batch", *multipart(*[("x", b"x")] * 2))
     assert (status, [each["code"] for each in answer["predictions"]]) == (200, ["unreadable_image"] * 2)
+
+
+def test_what_is_wrong_with_an_image_of_a_batch_holds_none_of_its_pixels(finder: Finder, seven: bytes) -> None:
+    predictor = Predictor(loading.load_default(Settings()), finder, Settings())
+    cut, good = predictor.predict_files([seven[:-40], seven])
+    assert isinstance(cut, UnreadableImage)
+    assert isinstance(good, Prediction)
+    # A traceback's frames hold the list that the error is in, and so each other, until the garbage is collected.
+    assert (cut.__traceback__, cut.__cause__, cut.__context__) == (None, None, None)
 
 
 def test_health(server: Server) -> None:

@@ -18,7 +18,7 @@ LARGE_PX = (1100, 1030)  # is reduced when it is decoded
 LARGE_MODES = ("L", "RGBA", "I;16")
 SLOW_FORMATS = ("AVIF", "HEIF", "ICNS")  # to write: in few sizes and modes
 SLOW_MODES = ("L", "RGB", "RGBA")
-LEFT_OUT = ("EPS", "PDF", "WMF")  # are no pictures, or take another program
+LEFT_OUT = ("EPS", "IM", "PDF", "WMF")  # are no pictures, take another program, or are to leave Pillow
 TIFF_COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "lzma", "zstd")
 BILEVEL_COMPRESSIONS = ("group3", "group4", "tiff_ccitt")
 JPEG_MODES = ("L", "RGB", "CMYK", "YCbCr")
@@ -96,7 +96,7 @@ def _options(image: Image.Image, kind: str) -> Iterator[Options]:
         yield {"transparency": 0}
     if kind == "WEBP":
         yield {"lossless": True}
-    if kind in Image.SAVE_ALL:
+    if kind in Image.SAVE_ALL and kind != "AVIF":  # those of several frames have the time in them
         yield {"save_all": True, "append_images": [image.transpose(Image.Transpose.ROTATE_180)]}
 
 
