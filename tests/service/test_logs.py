@@ -193,7 +193,7 @@ def test_every_line_of_a_log_is_json_from_the_start_to_the_stop(server: Server) 
 def test_what_is_below_the_level_is_not_logged(level: str) -> None:
     program = """
 import logging.config, os
-from service import gunicorn_conf
+from service.server import gunicorn_conf
 logging.config.dictConfig(gunicorn_conf.logconfig_dict)
 for name in ("service.requests", "gunicorn.error"):
     for level in ("info", "warning", "error"):
