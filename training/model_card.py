@@ -50,7 +50,7 @@ def write(folder: Path, card: Card, name: Path = CARD) -> None:
     """Write a card in one step, by its name in the model's folder, with the SHA-256 of every other file there."""
     path = folder / name
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file != path)
-    checksums = {file.relative_to(folder).as_posix(): checksums.sha256(file) for file in files}
+    digests = {file.relative_to(folder).as_posix(): checksums.sha256(file) for file in files}
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps({**card, "files": checksums}, indent=2, allow_nan=False) + "\n")
+    unfinished.write_text(json.dumps({**card, "files": digests}, indent=2, allow_nan=False) + "\n")
     unfinished.replace(path)
