@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 # The tests that start no server, browser or engine, and fit no network.
-CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cores.py digits.py gray_png.py images.py models.py \
-    reading_order.py runtimes.py parser.py finder.py) $(addprefix tests/training/test_, calibration.py gate.py \
-    numbers.py outliers.py scene_digits.py shipped.py)
+CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cpu.py normalize.py gray_png.py decode.py loading.py \
+    reading_order.py runtimes.py http_parser.py finder.py) $(addprefix tests/training/test_, calibration.py promotion.py \
+    number_conditions.py outliers.py scene_digits.py shipped.py)
 
 .PHONY: serve check test train bench image audit lock clean
 

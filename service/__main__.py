@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-# Of the files that are left out, so many are named.
-NAMED_FILES = 5
+MAX_NAMED_FILES = 5  # of those that are left out of a folder
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -139,7 +138,7 @@ def read(paths: Sequence[str], form: output.Form | None, folder: str | None) -> 
 def _tell_left_out(others: Sequence[str]) -> None:
     """Say on standard error which files in folders are left out: those that by their suffix are no pictures."""
     if others:
-        names = ", ".join(map(output.title, others[:NAMED_FILES])) + (", ..." if others[NAMED_FILES:] else "")
+        names = ", ".join(map(output.title, others[:MAX_NAMED_FILES])) + (", ..." if others[MAX_NAMED_FILES:] else "")
         click.echo(f"Left out as no pictures, by their suffix: {names} ({len(others)} in all).", err=True)
 
 

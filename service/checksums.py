@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from service.errors import ModelError
+from service.errors import ModelError, os_reason
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -51,4 +51,4 @@ def sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {(error.strerror or str(error)).lower()}.") from error
+        raise ModelError(f"{path} can't be read: {os_reason(error)}.") from error

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 
 
+def os_reason(error: OSError) -> str:
+    """Return why the system refused an operation, in lower case and without the path, to end a sentence with."""
+    return (error.strerror or str(error)).lower()
+
+
 class ServiceError(Exception):
     """Anything this service refuses, as one plain sentence. Never raised itself."""
 
@@ -51,7 +56,7 @@ class UnwritableDrawing(ServiceError):
     @classmethod
     def at(cls, path: str, error: OSError) -> "UnwritableDrawing":
         """Say where nothing can be written, and why."""
-        return cls(f"Nothing can be drawn to {path}: {(error.strerror or str(error)).lower()}.")
+        return cls(f"Nothing can be drawn to {path}: {os_reason(error)}.")
 
 
 class WorkerLost(ServiceError):

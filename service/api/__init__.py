@@ -1,1 +1,1 @@
-"""HTTP: what requests hold, who may send them, and what is answered."""
+"""The HTTP API: requests, keys, responses and errors, and their description."""

@@ -35,8 +35,8 @@ Value = tuple[str, bytes]  # of a field: its name and its content
 
 def read_boundary(content_type: str) -> str:
     """Return the boundary that a Content-Type names, its bytes as Latin-1; "" if it names none."""
-    found = _BOUNDARY.search(content_type)
-    return (found["quoted"] or found["token"] or "") if found else ""
+    match = _BOUNDARY.search(content_type)
+    return (match["quoted"] or match["token"] or "") if match else ""
 
 
 def read(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes], list[Value]]:
@@ -76,10 +76,10 @@ def split(body: bytes, boundary: bytes) -> list[bytes] | None:
     files = []
     for part in parts:
         head, blank, content = part[2:-2].partition(b"\r\n\r\n")
-        found = _HEAD.fullmatch(head)
-        if not (blank and found and part.startswith(b"\r\n") and part.endswith(b"\r\n")):
+        match = _HEAD.fullmatch(head)
+        if not (blank and match and part.startswith(b"\r\n") and part.endswith(b"\r\n")):
             return None
-        if found[1] or content:
+        if match[1] or content:
             files.append(content)
     return files
 

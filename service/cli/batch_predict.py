@@ -15,7 +15,7 @@ from PIL import Image
 
 from service import parallel
 from service.cli import drawings
-from service.errors import ServiceError, TooLarge, UnreadableFile
+from service.errors import ServiceError, TooLarge, UnreadableFile, os_reason
 from service.inference.predictor import Predictor, Preparation
 from service.inference.schemas import Prediction, Reading
 from service.models import loading
@@ -109,7 +109,7 @@ def load(path: str, max_bytes: int) -> bytes:
         with open(0 if path == STANDARD_INPUT else path, "rb", closefd=path != STANDARD_INPUT) as file:
             data = file.read(max_bytes + 1)
     except OSError as error:
-        raise UnreadableFile(f"This can't be read: {(error.strerror or str(error)).lower()}.") from error
+        raise UnreadableFile(f"This can't be read: {os_reason(error)}.") from error
     if len(data) > max_bytes:
         raise TooLarge(f"The file is too large: at most {max_bytes} bytes are read.")
     return data

@@ -12,7 +12,7 @@ from PIL import Image
 
 from service.cli import batch_predict, evaluate, output
 from service.cli.evaluate import Reading, Report
-from service.errors import ServiceError, UnwritablePage
+from service.errors import ServiceError, UnwritablePage, os_reason
 from service.inference.predictor import Predictor
 from service.inference.visualization import data_url
 from service.preparation import decode
@@ -63,8 +63,7 @@ def write(path: str, report: Report, readings: Sequence[Reading], settings: Sett
         with open(path, "w", encoding="utf-8") as file:
             file.write(page)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UnwritablePage(f"The page can't be written to {output.title(path)}: {reason}.") from error
+        raise UnwritablePage(f"The page can't be written to {output.title(path)}: {os_reason(error)}.") from error
 
 
 def worst_first(readings: Sequence[Reading]) -> list[Reading]:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from service.errors import SettingsError
+from service.errors import SettingsError, os_reason
 from service.models import store
 from service.models.store import NAME
 from service.settings import DEFAULT_MODELS, Settings, variable
@@ -44,7 +44,7 @@ def _mistake(models: Path) -> str:
     try:
         folders = [path / name for name in sorted(os.listdir(path)) if os.path.isdir(path / name)]
     except OSError as error:
-        return f"{models} can't be read: {(error.strerror or str(error)).lower()}."
+        return f"{models} can't be read: {os_reason(error)}."
     if os.path.exists(path / SAVED_MODEL):
         return f"{models} is a version itself: {_advise(path.parent)}"
     if store.find(path):

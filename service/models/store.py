@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from service import checksums
-from service.errors import ModelError
+from service.errors import ModelError, os_reason
 
 NAME = "mnist"
 CARD = Path("assets.extra/model.json")
@@ -202,4 +202,4 @@ def write_choice(folder: Path, choice: Choice) -> None:
         unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(choice)) + b"\n")
         unfinished.replace(folder / CHOICE)
     except OSError as error:
-        raise ModelError(f"{folder / CHOICE} can't be written: {(error.strerror or str(error)).lower()}.") from error
+        raise ModelError(f"{folder / CHOICE} can't be written: {os_reason(error)}.") from error

@@ -25,7 +25,7 @@ from service.preparation.finder import Finder
 from service.preparation.normalize import locate, scale
 from service.settings import Settings
 from tests.conftest import SEVEN, png
-from tests.service.test_files import run, run_on_terminal
+from tests.service.test_batch_predict import run, run_on_terminal
 from training.data import datasets
 from training.evaluate import expected_calibration_error
 

@@ -20,7 +20,7 @@ from service.models import loading
 from service.preparation.finder import Finder
 from service.settings import Settings
 from tests.conftest import ROOT, SEVEN, png
-from tests.service.test_files import read_jsonl, run, run_on_terminal
+from tests.service.test_batch_predict import read_jsonl, run, run_on_terminal
 from training.data import datasets
 from training.synthetic.rendering import BLACK, WHITE, lay, paper, save, trace
 

@@ -17,7 +17,7 @@ from service.models import store
 from service.models.runtimes import COMPILATION, LiteRT, TensorFlow
 from service.preparation.normalize import scale
 from tests.conftest import ROOT, png, serving
-from tests.training.test_data import small
+from tests.training.test_datasets import small
 from training import export
 from training.data.datasets import Dataset
 from training.errors import ExportError

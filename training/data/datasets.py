@@ -100,7 +100,7 @@ def _checksums(arrays: dict[str, NDArray[np.uint8]]) -> dict[str, str]:
 def load(source: str | None = None) -> Dataset:
     """Load the complete MNIST from this package, or data of its form from `source`.
 
-    A source is any of `data_sources.FORMS`. Of one without test images a part is held out for them, which is printed.
+    A source is any of `sources.FORMS`. Of one without test images a part is held out for them, which is printed.
 
     Raises:
         DataError: the source is missing, damaged, or not of MNIST's form.

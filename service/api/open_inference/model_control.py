@@ -27,6 +27,7 @@ from service.errors import (
     ModelError,
     UnknownModel,
     UnsupportedMediaType,
+    os_reason,
 )
 from service.models import models_folder, store
 from service.models.store import NAME, Choice
@@ -133,7 +134,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise ModelError(f"{folder} can't be read: {(error.strerror or str(error)).lower()}.") from error
+        raise ModelError(f"{folder} can't be read: {os_reason(error)}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
