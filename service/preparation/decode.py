@@ -18,6 +18,9 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each worker has its core
 # Larger pictures are reduced by a whole factor, to at least this width and height: more tells nothing of a digit.
 SIDE = 512
 
+# A side has at most as many pixels as JPEG's may. Each row costs Pillow memory: a PNG of 1 x 8,388,609 took 450 MB.
+MAX_SIDE_PX = 2**16 - 1
+
 # EXIF orientations of pictures that are stored lying on a side.
 SIDEWAYS = (5, 6, 7, 8)
 
@@ -138,7 +141,9 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _check_limits(image: Image.Image, data: bytes, max_pixels: int, max_frames: int) -> None:
-    limit = 4 * max_pixels if _comes_row_by_row(image, data) else max_pixels
+    if max(image.size) > MAX_SIDE_PX:
+        raise TooLarge(f"The picture has {image.width}x{image.height} pixels; a side has at most {MAX_SIDE_PX}.")
+    limit = 4 * max_pixels if _takes_little_memory(image, data) else max_pixels
     if image.width * image.height > limit:
         raise TooLarge(
             f"The picture has {image.width}x{image.height} pixels; at most {limit} are read: "
@@ -156,9 +161,11 @@ def _fitting_size(width: int, height: int, max_pixels: int) -> str:
     return f"{max(1, int(width * scale))}x{max(1, int(height * scale))}"
 
 
-def _comes_row_by_row(image: Image.Image, data: bytes) -> bool:
-    """Tell whether a picture is a JPEG of a single scan: it is decoded at a smaller scale, in little memory."""
+def _takes_little_memory(image: Image.Image, data: bytes) -> bool:
+    """Tell whether a picture is a JPEG of a single scan, which is decoded at half its scale or less if it is large."""
     if image.format not in ("JPEG", "MPO") or "progressive" in image.info:
+        return False
+    if min(image.size) < 2 * SIDE and image.width * image.height > LARGE:  # too narrow: it is decoded whole
         return False
     position = 2
     with suppress(IndexError):
@@ -227,7 +234,7 @@ def _channel(image: Image.Image) -> NDArray[np.uint8]:
     """Return the color channel of most contrast, uint8 (height, width); on transparency, the lightness."""
     if image.has_transparency_data:
         return _flatten(image)
-    color = _reduce(image if image.mode == "LAB" else image.convert("RGB"))
+    color = _reduce(image if image.mode in ("LAB", "RGB") else image.convert("RGB"))
     return np.asarray(max(color.split(), key=_contrast))
 
 
@@ -247,9 +254,11 @@ def _reduce_16_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 def _reduce_32_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Bring 32-bit values, which have no full scale of their own, to uint8 by their largest."""
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    # In place: a narrow picture of 12 megapixels, which is not reduced, takes 100 MB as float64.
+    finite = np.nan_to_num(values.astype(np.float64), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     finite -= min(finite.min(), 0)
-    return np.rint(finite * (255 / (finite.max() or 1))).astype(np.uint8)
+    finite *= 255 / (finite.max() or 1)
+    return np.rint(finite, out=finite).astype(np.uint8)
 
 
 def _reduce(image: Image.Image) -> Image.Image:

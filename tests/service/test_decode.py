@@ -108,6 +108,21 @@ def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
         decoding.decode(progressive.getvalue(), 3599, 1)
 
 
+def test_narrow_images_are_held_whole_and_so_may_not_be_as_large() -> None:
+    narrow, square = (save(Image.new("L", size), "JPEG") for size in ((300, 10_000), (2000, 1500)))
+    assert decoding.decode(square, 750_000, 1).shape == (750, 1000)
+    with pytest.raises(TooLarge, match="300x10000 pixels; at most 2999999 are read"):
+        decoding.decode(narrow, 2_999_999, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_a_side_is_bounded_as_each_row_costs_memory(size: tuple[int, int]) -> None:
+    longest = max(size) - 1
+    assert decoding.decode(save(Image.new("RGB", (1, longest)), "PNG"), 10**6, 1).shape == (longest, 1)
+    with pytest.raises(TooLarge, match="pixels; a side has at most 65535"):
+        decoding.decode(save(Image.new("RGB", size), "PNG"), 10**6, 1)
+
+
 def save(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
