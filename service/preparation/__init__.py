@@ -1,1 +1,1 @@
-"""A picture file becomes a digit: decoded, found and normalized to 28x28."""
+"""Preparation: an image file is decoded, its digits are found, and each becomes 28x28 pixels in MNIST's form."""

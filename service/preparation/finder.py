@@ -1,8 +1,7 @@
-"""Finds the digits of an image: a small network marks each digit's ink, and where its center is.
+"""The finder: a small network that marks the ink and the center of each digit in an image.
 
-The network sees a square of the image at 128x128, and answers for that square. It is fitted by `python -m training
-finder`. After Cheng and others 2020, Panoptic-DeepLab: ink votes for the nearest center, so that digits that touch
-come apart.
+The network sees looks: squares of the image at 128x128. `python -m training finder` fits it. After Cheng and others
+2020, Panoptic-DeepLab.
 """
 
 import threading
@@ -11,43 +10,44 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from service import checksums
 from service.errors import ModelError, NoDigit
-from service.preparation.looks import SIDE_PX, Box, Gray, Page, Square
-from service.preparation.segmentation import CELL_PX, Digit, Ink, Marks, separate, surest
+from service.preparation.looks import LOOK_SIDE_PX, PaddedImage, Square
+from service.preparation.segmentation import CELL_PX, Digit, Maps, find_surest_center, segment_digits
+from service.preparation.types import Box, Gray, Ink
 from service.settings import DEFAULT_MODELS
 
 FOLDER = "finder"  # beside the folder of versions
 NETWORK = "model.tflite"
 CARD = "model.json"
 
-CELLS = SIDE_PX // CELL_PX
-CLOSE_UP = 1.6  # times a digit's longer side, the square around it that is looked at again
-SHARP_EXTENT_PX = (52, 112)  # a digit of this extent in the first look needs no second
+CELLS = LOOK_SIDE_PX // CELL_PX
+MIN_SHARP_EXTENT_PX, MAX_SHARP_EXTENT_PX = 52, 112  # a digit of such an extent in a look needs no closer look
+CLOSE_UP_RATIO = 1.6  # the side of a closer look to the longer side of its digit
 MAX_CLOSE_UPS = 2
-CENTER_SIDE_PX = 40  # of the square that is looked at again around a center whose ink is not seen
-RIVAL_RATIO = 0.6  # of the main digit's extent: a smaller digit beside it is no rival
+CENTER_SIDE_PX = 40  # the side of the closer look around a center without ink
+MIN_RIVAL_RATIO = 0.6  # the extent of a rival to the main digit's
+OFF_CENTER_PENALTY = 0.6  # the part of a digit's prominence that each side of a look away from the middle costs
 
 
-class Card(msgspec.Struct, frozen=True):
-    """What the service reads of the finder's card."""
+class FinderCard(msgspec.Struct, frozen=True):
+    """The part of the finder's model card that the service reads."""
 
     files: dict[str, str] = {}  # the SHA-256 of every other file of the finder, by its path in its folder
 
 
 @dataclass(frozen=True)
-class Found:
-    """The ink of a digit, float32 (height, width) in [0, 1], cropped, and where it is in the image."""
+class LocatedDigit:
+    """The ink of a digit, float32 (height, width) in [0, 1], cropped, and its box in the image."""
 
     ink: Ink
-    box: Box  # left, top, width, height, in the image's pixels
-    rivals: int = 0  # other digits of about its size, as far as one look tells
+    box: Box
+    rivals: int = 0  # the number of other digits of about this size, as far as one look shows them
 
 
 class Finder:
-    """The network, run by LiteRT on one thread. It may be called from several threads at once."""
+    """The network, run by LiteRT on one thread. Several threads may call it at once."""
 
     def __init__(self, model: Path) -> None:
         """Load the network.
@@ -64,18 +64,19 @@ class Finder:
         except (OSError, ValueError) as error:
             raise ModelError(f"LiteRT can't read the finder {model}: {error}.") from error
         self._input = self._interpreter.get_input_details()[0]["index"]
-        # By their shapes: the converter names tensors as it likes.
+        # The converter chooses the names of tensors, so that outputs are told by their shapes.
         outputs = self._interpreter.get_output_details()
         shapes = {tuple(output["shape"][1:].tolist()): output["index"] for output in outputs}
+        ink, centers, offsets = (LOOK_SIDE_PX, LOOK_SIDE_PX), (CELLS, CELLS), (CELLS, CELLS, 2)
         try:
-            self._outputs = [shapes[shape] for shape in ((SIDE_PX, SIDE_PX), (CELLS, CELLS), (CELLS, CELLS, 2))]
+            self._outputs = [shapes[shape] for shape in (ink, centers, offsets)]
         except KeyError as error:
             raise ModelError(f"{model} is no finder: it has no output of the shape {error}.") from error
         self._size = 0
         self._lock = threading.Lock()
 
-    def mark(self, looks: NDArray[np.uint8]) -> list[Marks]:
-        """Return what the network answers for looks uint8 (n, 128, 128)."""
+    def predict(self, looks: Gray) -> list[Maps]:
+        """Return the network's output for each look, uint8 (n, 128, 128)."""
         with self._lock:
             if len(looks) != self._size:
                 self._interpreter.resize_tensor_input(self._input, looks.shape)
@@ -83,95 +84,102 @@ class Finder:
                 self._size = len(looks)
             self._interpreter.set_tensor(self._input, looks.astype(np.float32))
             self._interpreter.invoke()
-            answers = [self._interpreter.get_tensor(index) for index in self._outputs]
-        return [Marks(*rows) for rows in zip(*answers, strict=True)]
+            outputs = [self._interpreter.get_tensor(index) for index in self._outputs]
+        return [Maps(*maps) for maps in zip(*outputs, strict=True)]
 
-    def find(self, image: Gray) -> Found:
-        """Return the main digit of an image uint8 (height, width): its ink, and where it is.
+    def predict_square(self, image: PaddedImage, square: Square) -> Maps:
+        """Return the network's output for a square of an image."""
+        return self.predict(image.crop(square)[None])[0]
+
+    def find(self, image: Gray) -> LocatedDigit:
+        """Return the main digit of an image uint8 (height, width).
 
         Raises:
             NoDigit: the image shows no digit.
 
         """
-        page = Page(image)
-        square, digits = self.glance(page)
-        main = _main(digits)
-        rivals = sum(digit.extent >= RIVAL_RATIO * main.extent for digit in digits) - 1
-        return replace(self.close_up(page, square, main), rivals=rivals)
+        padded = PaddedImage(image)
+        square, digits = self._find_candidates(padded)
+        main = _select_main(digits)
+        rivals = sum(digit.extent >= MIN_RIVAL_RATIO * main.extent for digit in digits) - 1
+        return replace(self._zoom_in(padded, square, main), rivals=rivals)
 
-    def look(self, page: Page, square: Square) -> Marks:
-        """Return what the network answers for a square of an image."""
-        return self.mark(page.look(square)[None])[0]
-
-    def glance(self, page: Page) -> tuple[Square, list[Digit]]:
-        """Return the digits that a look at the whole image shows, or else one where its surest center is."""
-        square = page.whole()
-        marks = self.look(page, square)
-        digits = separate(marks)
-        if digits or not (at := surest(marks.centers)):
+    def _find_candidates(self, image: PaddedImage) -> tuple[Square, list[Digit]]:
+        """Return the digits in a look at the whole image; where it shows none, in a look around its surest center."""
+        square = image.whole()
+        maps = self.predict_square(image, square)
+        digits = segment_digits(maps)
+        if digits or not (center := find_surest_center(maps.centers)):
             return square, digits
-        half = CENTER_SIDE_PX / 2  # the center of a small digit is seen before its ink is
-        square = square.around((at[0] - half, at[1] - half, at[0] + half, at[1] + half), 1.0)
-        return square, separate(self.look(page, square))
+        (x, y), half = center, CENTER_SIDE_PX / 2  # a look shows the center of a small digit, but not its ink
+        square = square.zoom((x - half, y - half, x + half, y + half), 1.0)
+        return square, segment_digits(self.predict_square(image, square))
 
-    def close_up(self, page: Page, square: Square, digit: Digit) -> Found:
-        """Return a digit that a look at a square showed, seen so large that its strokes are sharp.
+    def _zoom_in(self, image: PaddedImage, square: Square, digit: Digit) -> LocatedDigit:
+        """Return a digit of a look, after closer looks that make its strokes sharp.
 
         Raises:
-            NoDigit: seen closer, it is none.
+            NoDigit: a closer look shows no digit.
 
         """
         for _ in range(MAX_CLOSE_UPS):
-            if SHARP_EXTENT_PX[0] <= digit.extent <= SHARP_EXTENT_PX[1]:
+            if is_sharp(digit):
                 break
-            square = square.around(digit.box, CLOSE_UP)
-            digit = _main(separate(self.look(page, square)))
-        return Found(digit.ink, square.region(digit.box))
+            square = square.zoom(digit.edges, CLOSE_UP_RATIO)
+            digit = _select_main(segment_digits(self.predict_square(image, square)))
+        return LocatedDigit(digit.ink, square.to_box(digit.edges))
 
 
-def _main(digits: list[Digit]) -> Digit:
-    """Return the digit with most ink and extent, near the middle of a look.
+def is_sharp(digit: Digit) -> bool:
+    """Return whether a digit is so large in its look that its strokes are sharp."""
+    return MIN_SHARP_EXTENT_PX <= digit.extent <= MAX_SHARP_EXTENT_PX
+
+
+def _select_main(digits: list[Digit]) -> Digit:
+    """Return the most prominent digit of a look.
 
     Raises:
-        NoDigit: there is none.
+        NoDigit: there are no digits.
 
     """
     if not digits:
         raise NoDigit("There is no digit in the image.")
-    return max(digits, key=_prominence)
+    return max(digits, key=_measure_prominence)
 
 
-def _prominence(digit: Digit) -> float:
+def _measure_prominence(digit: Digit) -> float:
+    """Return a number that grows with a digit's ink and extent, and with its nearness to the middle of the look."""
     x, y = digit.center
-    away = np.hypot(2 * x - SIDE_PX, 2 * y - SIDE_PX) / 2 / SIDE_PX
-    return float(np.sqrt(digit.ink.sum()) * digit.extent * (1 - 0.6 * away))
+    distance = np.hypot(2 * x - LOOK_SIDE_PX, 2 * y - LOOK_SIDE_PX) / 2 / LOOK_SIDE_PX
+    return float(np.sqrt(digit.ink.sum()) * digit.extent * (1 - OFF_CENTER_PENALTY * distance))
 
 
-def home(models: Path) -> Path:
-    """Return the folder of the finder that is served: `finder` in `models`, or this package's where that has none."""
+def find_folder(models: Path) -> Path:
+    """Return the folder of the finder: `finder` in `models`, or this package's where `models` has none."""
     return models / FOLDER if (models / FOLDER / NETWORK).exists() else DEFAULT_MODELS / FOLDER
 
 
-def verify(models: Path) -> Card:
-    """Read the card of the finder of a folder of models, and check that every file is as it records.
+def verify(models: Path) -> FinderCard:
+    """Load the card of the finder in a folder of models, and check that every file is as the card records.
 
     Raises:
-        ModelError: the card is damaged, or a file is missing, can't be read, or is another than it was.
+        ModelError: the card is damaged, or a file is missing, unreadable or changed.
 
     """
-    card = checksums.decode_card(home(models) / CARD, Card)
-    checksums.check_files(home(models), card.files)
+    folder = find_folder(models)
+    card = checksums.load_card(folder / CARD, FinderCard)
+    checksums.check_files(folder, card.files)
     return card
 
 
 def load(models: Path) -> Finder:
-    """Load the finder of a folder of models, or this package's where that has none.
+    """Load the finder in a folder of models, or this package's where the folder has none.
 
     Raises:
-        ModelError: it is damaged, or can't be read.
+        ModelError: the finder is damaged, or can't be read.
 
     """
     verify(models)
-    finder = Finder(home(models) / NETWORK)
-    finder.mark(np.zeros((1, SIDE_PX, SIDE_PX), np.uint8))  # a first call is slow
+    finder = Finder(find_folder(models) / NETWORK)
+    finder.predict(np.zeros((1, LOOK_SIDE_PX, LOOK_SIDE_PX), np.uint8))  # a first call is slow
     return finder

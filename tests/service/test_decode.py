@@ -1,4 +1,4 @@
-"""Every format and mode becomes the same grayscale picture."""
+"""Image files of every format and mode become the same gray pixels."""
 
 import io
 import struct
@@ -16,8 +16,8 @@ from PIL import Image, PngImagePlugin
 from service.errors import NoDigit, TooLarge, UnreadableImage
 from service.preparation import decode as decoding
 from service.preparation.finder import Finder
-from service.preparation.normalize import prepare, scale, take
-from tests.conftest import ROOT
+from service.preparation.normalize import prepare, require_28x28, to_vectors
+from tests.support.paths import ROOT
 from training.data.datasets import Dataset
 
 INK = np.zeros((40, 30), np.uint8)
@@ -82,10 +82,10 @@ def test_formats_that_are_not_listed_are_not_read(kind: str) -> None:
         decode(Image.fromarray(INK), kind)
 
 
-def test_mnists_own_images_come_out_as_training_scales_them(mnist: Dataset, finder: Finder) -> None:
+def test_mnists_images_come_out_as_training_scales_them(mnist: Dataset, finder: Finder) -> None:
     image = mnist.x_test[0]
-    assert prepare(image, finder) is take(image) is image
-    np.testing.assert_array_equal(scale(prepare(image, finder))[0], image.reshape(784).astype("float32") / 255)
+    assert prepare(image, finder) is require_28x28(image) is image
+    np.testing.assert_array_equal(to_vectors(prepare(image, finder))[0], image.reshape(784).astype("float32") / 255)
 
 
 def test_only_a_jpeg_of_a_single_scan_may_have_four_times_the_pixels() -> None:
@@ -130,7 +130,7 @@ def save(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
-def test_pictures_of_phones(kind: str) -> None:
+def test_images_of_phones(kind: str) -> None:
     for mode in ("L", "RGB"):
         assert np.abs(decode(Image.fromarray(INK).convert(mode), kind, quality=95).astype(int) - INK).max() < 40
 
@@ -143,7 +143,7 @@ def test_heic_is_turned_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
-def test_pictures_larger_than_their_file_says_are_not_decoded(kind: str) -> None:
+def test_images_larger_than_their_file_says_are_not_decoded(kind: str) -> None:
     data = save(Image.new("L", (600, 500), "white"), kind)
     assert decoding.decode(data, 300_000, 1).shape == (500, 600)
     with pytest.raises(TooLarge):
@@ -158,7 +158,7 @@ def test_pictures_larger_than_their_file_says_are_not_decoded(kind: str) -> None
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 @settings(deadline=None)  # the first HEIC of a process takes longer
 @given(place=st.floats(0, 1), value=st.binary(min_size=1, max_size=8))
-def test_damaged_pictures_of_phones_are_refused_or_read(kind: str, place: float, value: bytes) -> None:
+def test_damaged_images_of_phones_are_rejected_or_read(kind: str, place: float, value: bytes) -> None:
     data = bytearray(save(Image.fromarray(INK), kind))
     start = int(place * (len(data) - len(value)))
     data[start : start + len(value)] = value
@@ -166,23 +166,25 @@ def test_damaged_pictures_of_phones_are_refused_or_read(kind: str, place: float,
         assert decoding.decode(bytes(data), 10**6, 1).dtype == np.uint8
 
 
-def test_a_sequence_of_avif_pictures_is_refused() -> None:
-    pictures = [Image.new("L", (64, 64), value) for value in (0, 255)]
+def test_a_sequence_of_avif_images_is_rejected() -> None:
+    frames = [Image.new("L", (64, 64), value) for value in (0, 255)]
     with pytest.raises(UnreadableImage, match="sequence"):
-        decoding.decode(save(pictures[0], "AVIF", save_all=True, append_images=pictures[1:]), 10**6, 5)
+        decoding.decode(save(frames[0], "AVIF", save_all=True, append_images=frames[1:]), 10**6, 5)
 
 
-def test_without_its_decoder_heic_is_refused_by_name() -> None:
+def test_without_its_decoder_heic_is_rejected_by_name() -> None:
     program = (
         "import sys; sys.modules['pillow_heif'] = None\n"
         "from service.preparation.decode import decode; decode({}, 9**9, 1)"
     )
     data = save(Image.fromarray(INK), "HEIF")
     result = subprocess.run([sys.executable, "-c", program.format(data)], capture_output=True, cwd=ROOT, check=False)
-    assert b"UnreadableImage: This is a HEIC picture, which is not read here: send it as JPEG" in result.stderr
+    assert (
+        b"UnreadableImage: This is a HEIC image, which this installation can't read: send it as JPEG" in result.stderr
+    )
 
 
-def test_metadata_of_a_png_refuses_no_picture() -> None:
+def test_metadata_of_a_png_is_ignored() -> None:
     info = PngImagePlugin.PngInfo()
     bomb = zlib.compress(bytes(2**26), 9)
     info.add(b"zTXt", b"Comment\0\0" + bomb)
@@ -190,20 +192,22 @@ def test_metadata_of_a_png_refuses_no_picture() -> None:
     info.add(b"iCCP", b"profile\0\0" + bomb)
     info.add(b"gAMA", b"\0")  # damaged
     info.add(b"zTXt", b"Comment\0\0" + bomb, after_idat=True)
-    picture = Image.merge("RGB", [Image.fromarray(INK)] * 3)
-    np.testing.assert_array_equal(decode(picture, pnginfo=info), INK)
+    image = Image.merge("RGB", [Image.fromarray(INK)] * 3)
+    np.testing.assert_array_equal(decode(image, pnginfo=info), INK)
 
 
 @pytest.mark.parametrize(
-    ("ink", "paper"),
+    ("ink", "background"),
     [((220, 30, 30), (40, 110, 60)), ((40, 110, 60), (220, 30, 30)), ((90, 90, 200), (130, 90, 40))],
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "HEIF", "AVIF"])
-def test_ink_of_the_papers_lightness_is_seen_by_its_color(
-    kind: str, ink: tuple[int, int, int], paper: tuple[int, int, int]
+def test_ink_of_the_backgrounds_lightness_is_seen_by_its_color(
+    kind: str, ink: tuple[int, int, int], background: tuple[int, int, int]
 ) -> None:
     mask = Image.fromarray(INK).resize((300, 400))
-    gray = decode(Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, paper), mask), kind)
+    gray = decode(
+        Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, background), mask), kind
+    )
     inside = np.asarray(mask.resize(gray.shape[::-1])) > 127
     assert abs(float(np.median(gray[inside])) - float(np.median(gray[~inside]))) > 100
 
@@ -211,8 +215,8 @@ def test_ink_of_the_papers_lightness_is_seen_by_its_color(
 @pytest.mark.parametrize("ink", [(0, 0, 0), (20, 40, 160), (150, 20, 20), (190, 190, 190)])
 def test_ink_that_differs_in_lightness_stays_gray(ink: tuple[int, int, int]) -> None:
     mask = Image.fromarray(INK)
-    picture = Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, (250, 245, 230)), mask)
-    np.testing.assert_array_equal(decode(picture), np.asarray(picture.convert("L")))
+    image = Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, (250, 245, 230)), mask)
+    np.testing.assert_array_equal(decode(image), np.asarray(image.convert("L")))
 
 
 def test_cielab_is_read_by_its_lightness() -> None:
@@ -247,14 +251,14 @@ def test_a_file_without_its_end_is_read_if_no_pixel_is_missing(
 @pytest.mark.parametrize("side", [1, 2, 3, 5, 700])
 @pytest.mark.parametrize("narrow", [1, 2, 3, 4, 9])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "GIF"])
-def test_narrow_and_low_pictures_show_a_digit_or_none(finder: Finder, kind: str, side: int, narrow: int) -> None:
+def test_narrow_and_low_images_show_a_digit_or_none(finder: Finder, kind: str, side: int, narrow: int) -> None:
     values = np.random.default_rng(0).integers(0, 256, (side, narrow), np.uint8)
     for image in (values, values.T):
         with suppress(NoDigit):
             assert prepare(decode(Image.fromarray(image), kind), finder).shape == (28, 28)
 
 
-def test_a_side_of_0_is_refused() -> None:
+def test_a_side_of_0_is_rejected() -> None:
     gif = save(Image.fromarray(INK), "GIF")
     frame = gif.index(b"," + bytes(4)) + 5
     for side in (0, 2):  # width and height, of the screen and of the frame

@@ -13,21 +13,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from service.errors import NoDigit
 from service.models import loading
 from service.preparation import decode, finder, normalize
+from service.preparation.types import Gray
 from service.settings import DEFAULT_MODELS, Settings
 from training.data.datasets import Dataset
 from training.synthetic import letterforms
-from training.synthetic.conditions import STORED_AS
-from training.synthetic.glyphs import Written
-from training.synthetic.letterforms import Stroke
-from training.synthetic.rendering import clouds, defocus, grain, lines, paper, place, save, shadow, slope, trace
+from training.synthetic.glyphs import WrittenDigit
+from training.synthetic.rendering import (
+    EXIF_TRANSPOSITIONS,
+    add_grain,
+    cast_shadow,
+    defocus,
+    draw_clouds,
+    draw_lines,
+    encode_image,
+    fill_page,
+    light_from_side,
+    place_ink,
+    trace_digit,
+)
+from training.synthetic.strokes import Stroke
 
-Gray = NDArray[np.uint8]
 SHAPE = (200, 160)
 
 FINDER, MODEL = finder.load(DEFAULT_MODELS), loading.load_default(Settings())
@@ -43,13 +53,13 @@ def prepare(image: Gray) -> Gray:
     return normalize.prepare(image, FINDER)
 
 
-def read(data: bytes) -> Gray:
+def prepare_file(data: bytes) -> Gray:
     return prepare(decode.decode(data, 10**6, 5))
 
 
 def write(digit: Gray, height: float = 110, spread: float = 0.5, shape: tuple[int, int] = SHAPE) -> Gray:
     """Write a digit in black on white."""
-    ink = place(trace(digit, height), shape, np.random.default_rng(3), spread)
+    ink = place_ink(trace_digit(digit, height), shape, np.random.default_rng(3), spread)
     return np.rint(255 - 255 * ink).astype(np.uint8)
 
 
@@ -76,7 +86,7 @@ def assert_alike(answer: Gray, expected: Gray, levels: float = 2.0) -> None:
 def test_mnists_images_are_untouched_and_dark_on_light_only_inverted(mnist: Dataset) -> None:
     changed = 0
     for image in (*mnist.x_train, *mnist.x_test):
-        changed += any(not np.array_equal(prepare(given), image) for given in (image, 255 - image))
+        changed += any(not np.array_equal(prepare(shown), image) for shown in (image, 255 - image))
     assert changed <= 1  # of 70,000, one is 18 pixels long, not 20
 
 
@@ -102,7 +112,7 @@ def test_mnists_images_are_untouched_and_dark_on_light_only_inverted(mnist: Data
 )
 def test_formats_and_modes(two: Gray, expected: Gray, kind: str, mode: str, options: dict[str, object]) -> None:
     image = Image.fromarray(two).convert(mode, dither=Image.Dither.NONE)
-    assert_alike(read(encode(image, kind)), expected, 10 if mode == "1" else 2)
+    assert_alike(prepare_file(encode(image, kind)), expected, 10 if mode == "1" else 2)
 
 
 def test_cmyk_jpeg_with_and_without_adobes_marker(two: Gray, expected: Gray) -> None:
@@ -112,44 +122,44 @@ def test_cmyk_jpeg_with_and_without_adobes_marker(two: Gray, expected: Gray) -> 
     assert b"Adobe" in adobe
     assert b"Adobe" not in plain
     for data in (adobe, plain):
-        assert_alike(read(data), expected)
+        assert_alike(prepare_file(data), expected)
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_16_bit_gray_of_any_depth(two: Gray, expected: Gray, bits: int) -> None:
     values = two.astype(np.uint16) * ((2**bits - 1) // 255)
-    assert_alike(read(encode(Image.fromarray(values))), expected)
+    assert_alike(prepare_file(encode(Image.fromarray(values))), expected)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize("level", [0, 60, 200, 255])
 def test_ink_on_transparency(two: Gray, expected: Gray, mode: str, level: int) -> None:
     image = Image.merge("LA", [Image.new("L", SHAPE[::-1], level), Image.fromarray(255 - two)]).convert(mode)
-    assert_alike(read(encode(image)), expected, 8)  # light ink on dark is not marked quite as dark on light
-    assert_alike(read(encode(image, "WEBP", lossless=True)), expected, 8)
+    assert_alike(prepare_file(encode(image)), expected, 8)  # light ink on dark is not marked quite as dark on light
+    assert_alike(prepare_file(encode(image, "WEBP", lossless=True)), expected, 8)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG", "MPO"])
 def test_the_first_frame_counts(two: Gray, expected: Gray, mnist: Dataset, kind: str) -> None:
     other = [Image.fromarray(write(mnist.x_train[index])).convert("RGB") for index in (0, 1)]
     data = encode(Image.fromarray(two).convert("RGB"), kind, save_all=True, append_images=other)
-    assert_alike(read(data), expected, 3)
+    assert_alike(prepare_file(data), expected, 3)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation(two: Gray, expected: Gray, orientation: int) -> None:
     exif, image = Image.Exif(), Image.fromarray(two)
     exif[0x0112] = orientation
-    stored = image.transpose(STORED_AS[orientation]) if orientation > 1 else image
-    np.testing.assert_array_equal(read(encode(stored, exif=exif)), expected)
-    assert_alike(read(encode(stored, "JPEG", exif=exif)), expected)
+    stored = image.transpose(EXIF_TRANSPOSITIONS[orientation]) if orientation > 1 else image
+    np.testing.assert_array_equal(prepare_file(encode(stored, exif=exif)), expected)
+    assert_alike(prepare_file(encode(stored, "JPEG", exif=exif)), expected)
 
 
 @pytest.mark.parametrize("profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"no profile"])
 def test_color_profiles_do_no_harm(two: Gray, expected: Gray, profile: bytes) -> None:
     image = Image.fromarray(two).convert("RGB")
-    np.testing.assert_array_equal(read(encode(image, icc_profile=profile)), expected)
-    assert_alike(read(encode(image, "JPEG", icc_profile=profile)), expected)
+    np.testing.assert_array_equal(prepare_file(encode(image, icc_profile=profile)), expected)
+    assert_alike(prepare_file(encode(image, "JPEG", icc_profile=profile)), expected)
 
 
 def gradient(shape: tuple[int, int]) -> Gray:
@@ -178,14 +188,14 @@ def faint_noise(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
 
 def blank_paper(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
     """Photograph blank paper in uneven light, half of it in a shadow."""
-    light = shadow(shape, rng, 0.6, 10) if rng.random() < 0.5 else 1 + 0.1 * clouds(shape, rng, 200)
-    sheet = paper(shape, (235, 232, 222)) * (1 + 0.02 * clouds(shape, rng, 6))[..., None]
-    photo = grain(defocus(sheet * (light * slope(shape, rng, 0.7))[..., None], 1), rng, rng.uniform(2, 7))
-    return decode.decode(save(photo, "JPEG", quality=80), 10**6, 1)
+    light = cast_shadow(shape, rng, 0.6, 10) if rng.random() < 0.5 else 1 + 0.1 * draw_clouds(shape, rng, 200)
+    sheet = fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
+    photo = add_grain(defocus(sheet * (light * light_from_side(shape, rng, 0.7))[..., None], 1), rng, rng.uniform(2, 7))
+    return decode.decode(encode_image(photo, "JPEG", quality=80), 10**6, 1)
 
 
 def ruled_paper(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
-    return (250 * (1 - rng.uniform(0.2, 0.7) * lines(shape, rng, rng.uniform(20, 60)))).astype(np.uint8)
+    return (250 * (1 - rng.uniform(0.2, 0.7) * draw_lines(shape, rng, rng.uniform(20, 60)))).astype(np.uint8)
 
 
 def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Gray:
@@ -217,7 +227,7 @@ def test_checkered_cloth_is_no_digit_that_is_certain(shape: tuple[int, int], wid
 
 def is_certain(image: Gray) -> bool:
     try:
-        return bool(MODEL.predict(normalize.scale(prepare(image))).max() >= MODEL.threshold)
+        return bool(MODEL.predict(normalize.to_vectors(prepare(image))).max() >= MODEL.threshold)
     except NoDigit:
         return False
 
@@ -232,7 +242,7 @@ def test_several_threads_find_the_same(two: Gray, expected: Gray, mnist: Dataset
 
 def test_fully_transparent_is_nothing_to_read() -> None:
     with pytest.raises(NoDigit):
-        read(encode(Image.new("RGBA", (100, 100), (200, 30, 30, 0))))
+        prepare_file(encode(Image.new("RGBA", (100, 100), (200, 30, 30, 0))))
 
 
 def extent(placed: Gray) -> int:
@@ -298,12 +308,12 @@ def test_any_drawing_is_a_digit_or_nothing(
 # What people send: each of these was read badly once.
 
 
-def part_right(pages: Sequence[Gray], labels: Sequence[int] | Gray) -> float:
+def accuracy(pages: Sequence[Gray], labels: Sequence[int] | Gray) -> float:
     """Return the part of images that is read right; one that nothing is found in is not."""
     answers = []
     for page in pages:
         try:
-            answers.append(int(MODEL.predict(normalize.scale(prepare(page))).argmax()))
+            answers.append(int(MODEL.predict(normalize.to_vectors(prepare(page))).argmax()))
         except NoDigit:
             answers.append(-1)
     return float((np.array(answers) == labels).mean())
@@ -312,7 +322,7 @@ def part_right(pages: Sequence[Gray], labels: Sequence[int] | Gray) -> float:
 def write_all(digits_: Gray, heights: tuple[float, float] = (0.55, 0.85), side: int = 256) -> list[Gray]:
     """Write digits in black on white pages, large and somewhere."""
     rng = np.random.default_rng(7)
-    inks = [place(trace(digit, rng.uniform(*heights) * side), (side, side), rng, 0.6) for digit in digits_]
+    inks = [place_ink(trace_digit(digit, rng.uniform(*heights) * side), (side, side), rng, 0.6) for digit in digits_]
     return [np.rint(255 - 255 * ink).astype(np.uint8) for ink in inks]
 
 
@@ -328,7 +338,7 @@ def reduce(page: Gray, side: int, smooth: bool) -> Gray:
 def test_few_pixels(mnist: Dataset, side: int, floor: float, smooth: bool, factor: int) -> None:
     pages = invert_half([reduce(page, side, smooth) for page in write_all(mnist.x_test[:100])])
     enlarged = [np.kron(page, np.ones((factor, factor), np.uint8)) for page in pages]
-    assert part_right(enlarged, mnist.y_test[:100]) >= floor  # 0.97 to 1 at up to 20 pixels, 0.99 to 1 beyond
+    assert accuracy(enlarged, mnist.y_test[:100]) >= floor  # 0.97 to 1 at up to 20 pixels, 0.99 to 1 beyond
 
 
 def invert_half(pages: list[Gray]) -> list[Gray]:
@@ -337,7 +347,7 @@ def invert_half(pages: list[Gray]) -> list[Gray]:
 
 def test_cut_to_the_edge(mnist: Dataset) -> None:
     pages = invert_half([cut(digit) for digit in mnist.x_test[:200]])
-    assert part_right(pages, mnist.y_test[:200]) >= 0.97  # 0.995
+    assert accuracy(pages, mnist.y_test[:200]) >= 0.97  # 0.995
 
 
 def cut(digit: Gray) -> Gray:
@@ -362,7 +372,7 @@ STRAIGHT: dict[int, list[list[tuple[float, float]]]] = {
 
 def draw(strokes: list[Stroke], height: float, pen: float, shape: tuple[int, int] = (300, 300)) -> Gray:
     """Draw strokes in black on white, in the middle of a page."""
-    page, glyph = np.zeros(shape, np.float32), Written(strokes, 0)
+    page, glyph = np.zeros(shape, np.float32), WrittenDigit(strokes, 0)
     glyph.draw(page, ((shape[1] - glyph.width * height) / 2, (shape[0] - height) / 2), height, pen)
     return np.rint(255 - 255 * page).astype(np.uint8)
 
@@ -372,7 +382,7 @@ def draw(strokes: list[Stroke], height: float, pen: float, shape: tuple[int, int
 def test_straight_level_strokes(digit: int, pen: int) -> None:
     rng = np.random.default_rng(digit)
     pages = [draw(jitter(STRAIGHT[digit], rng), rng.uniform(120, 220), pen) for _ in range(30)]
-    assert part_right(pages, [digit] * 30) >= 0.95  # 1
+    assert accuracy(pages, [digit] * 30) >= 0.95  # 1
     assert np.percentile([difference(prepare(page), whole(page)) for page in pages], 90) < 10  # up to 8.8
 
 
@@ -384,7 +394,7 @@ def whole(page: Gray) -> Gray:
     """Make a digit of all ink of a page in black on white."""
     ink = 1 - page / 255
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    return normalize.place(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32))
+    return normalize.center_ink(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32))
 
 
 # Seen: 1 and 1.
@@ -393,16 +403,16 @@ def test_a_1_with_an_upstroke_and_a_7(digit: int, floor: float) -> None:
     rng, pages = np.random.default_rng(digit), list[Gray]()
     while len(pages) < 200:
         strokes = letterforms.write(digit, rng)
-        if Written(strokes, 0).width > 0.3:  # a 1 that has more than a stem
+        if WrittenDigit(strokes, 0).width > 0.3:  # a 1 that has more than a stem
             pages.append(draw(strokes, rng.uniform(150, 220), rng.uniform(8, 20)))
-    assert part_right(pages, [digit] * len(pages)) >= floor
+    assert accuracy(pages, [digit] * len(pages)) >= floor
 
 
 @pytest.mark.parametrize("pen", [1, 2, 3])
 def test_hairlines_hold_together(pen: int) -> None:
     rng, labels = np.random.default_rng(pen), [number % 10 for number in range(200)]
     pages = [draw(letterforms.write(label, rng), 400, pen, (560, 560)) for label in labels]
-    assert part_right(pages, labels) >= 0.9  # 0.935 to 0.99: most of the others are a 1 with an upstroke
+    assert accuracy(pages, labels) >= 0.9  # 0.935 to 0.99: most of the others are a 1 with an upstroke
     assert np.mean([holds_together(page) for page in pages]) >= 0.98  # 0.99 to 1
 
 
@@ -422,7 +432,7 @@ def count_parts(image: Gray, level: int) -> int:
 def test_a_digit_of_28x28_on_dark_gray_is_none_of_mnists(mnist: Dataset, ground: int) -> None:
     pages = [ground + (digit * ((255 - ground) / 255)).astype(np.uint8) for digit in mnist.x_test[:100]]
     assert all(np.median(prepare(page)) == 0 for page in pages)
-    assert part_right(pages, mnist.y_test[:100]) >= 0.96  # 0.99
+    assert accuracy(pages, mnist.y_test[:100]) >= 0.96  # 0.99
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -432,4 +442,4 @@ def test_a_badge_in_a_corner(mnist: Dataset, turns: int) -> None:
     pages = write_all(mnist.x_test[:100], (0.4, 0.6))
     for page in pages:
         np.rot90(page, turns)[4:38, 4:64] = badge
-    assert part_right(pages, mnist.y_test[:100]) >= 0.95  # 0.98 to 1
+    assert accuracy(pages, mnist.y_test[:100]) >= 0.95  # 0.98 to 1
