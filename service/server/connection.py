@@ -1,6 +1,7 @@
-"""One client's connection: what came in of its requests, what must go out of its answers, and by when."""
+"""One client's connection: received requests, unsent bytes, and a deadline."""
 
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,56 +9,57 @@ from typing import Any
 
 from service.server.http_parser import RequestParser
 
-RECEIVE = 64 * 2**10  # bytes taken from the system at a time
+RECEIVE_BYTES = 64 * 2**10  # received at once
 
 
 class Connection:
-    """A connection that never blocks. The loop's thread uses it, or the one that handles its request, never both."""
+    """A connection that never blocks. Only the loop or the thread that handles its request uses it, never both."""
 
     def __init__(self, client: socket.socket, environ: Mapping[str, Any], max_bytes: int, seconds: float) -> None:
         client.setblocking(False)
         self.socket = client
         self.parser = RequestParser(environ, max_bytes)
         self.unsent = memoryview(b"")
-        self.stirred = False  # there may be bytes to receive
-        self.ending = False  # the client has said that no more will follow those
-        self.last_answer = False  # no more requests are taken
-        self.lingering = False  # the client was told so, and may still be sending
-        self.counted = 0  # bytes that the worker counts as buffered for it
-        self.allow(seconds)
+        self.readable = False  # there may be bytes to receive
+        self.peer_closed = False  # the client sends no more bytes after those in the socket
+        self.is_last_response = False  # the newest response says "Connection: close"
+        self.lingering = False  # the last response is sent, and the client may still be sending
+        self.buffered_bytes = 0  # the worker's total includes these
+        self.set_deadline(seconds)
 
-    def allow(self, seconds: float) -> None:
-        """Begin something, such as to wait, that must end in so many seconds."""
-        self.since = time.monotonic()
-        self.deadline = self.since + seconds
+    def set_deadline(self, seconds: float) -> None:
+        """Begin a state that may last this long."""
+        self.active_since = time.monotonic()
+        self.deadline = self.active_since + seconds
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for a request to begin."""
-        return not (self.parser.has_more or self.unsent or self.lingering)
+        """Whether no request has begun, and no response is unsent."""
+        return not (self.parser.has_pending or self.unsent or self.lingering)
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is closed on this side."""
+        """Whether the socket is closed on this side."""
         return self.socket.fileno() < 0
 
     def receive(self) -> bytes | None:
-        """Take what came in; b"" is the end, None says that nothing came.
+        """Return received bytes: b"" at the end of the stream, None if there are none yet.
 
         Raises:
             OSError: the connection is broken.
 
         """
-        self.stirred = False
+        self.readable = False
         try:
-            data = self.socket.recv(RECEIVE)
+            data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return None
-        self.stirred = len(data) == RECEIVE or self.ending  # epoll tells only once
+        # An edge-triggered epoll does not report again what is left in the socket.
+        self.readable = len(data) == RECEIVE_BYTES or self.peer_closed
         return data
 
     def send(self, data: bytes = b"") -> bool:
-        """Send this after what is unsent, as far as the system takes it now, and tell whether nothing stays unsent.
+        """Send as many bytes as the system accepts, first `unsent`, then `data`. Return whether all are sent.
 
         Raises:
             OSError: the connection is broken.
@@ -70,7 +72,7 @@ class Connection:
         return not self.unsent
 
     def linger(self, seconds: float) -> None:
-        """Say that nothing more will come. To close at once could take the answer from the client's hands.
+        """Send the end of the stream and drop received requests. Closing at once could lose the response.
 
         Raises:
             OSError: the connection is broken.
@@ -78,5 +80,24 @@ class Connection:
         """
         self.parser.discard()
         self.lingering = True
-        self.allow(seconds)
+        self.set_deadline(seconds)
         self.socket.shutdown(socket.SHUT_WR)
+
+
+def connection_environ(server: Any, client: Any) -> dict[str, Any]:
+    """Return the WSGI variables that all requests of a connection have. Unix sockets have no addresses."""
+    host, port = server[:2] if isinstance(server, tuple) else (server, "")
+    remote_host, remote_port = client[:2] if isinstance(client, tuple) else ("", "")
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": remote_host,
+        "REMOTE_PORT": str(remote_port),
+    }

@@ -1,4 +1,4 @@
-"""How gunicorn runs the service: `gunicorn -c python:service.server.gunicorn_conf 'service:create_app()'`."""
+"""Configures gunicorn: `gunicorn -c python:service.server.gunicorn_conf 'service:create_app()'`."""
 
 import atexit
 import gc
@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from service.observability import log_format, multiprocess_metrics
+from service.observability.multiprocess_metrics import MEMORY_FOLDER
 from service.server import malloc
 from service.settings import bind_address, read_settings
 
@@ -24,71 +25,71 @@ worker_class = "service.server.worker.Worker" if hasattr(select, "epoll") else "
 graceful_timeout = _settings.grace
 logconfig_dict = log_format.configuration(_settings)
 
-# The heartbeat files belong in memory, and so the service runs on a read-only file system.
-worker_tmp_dir = multiprocess_metrics.folder_with(space=1)
+# Heartbeat files in memory let the service run on a read-only file system.
+worker_tmp_dir = multiprocess_metrics.find_folder(size=1)
 if not worker_tmp_dir:
-    sys.exit("Error: there is no folder for temporary files: let /dev/shm or /tmp be written.")
+    sys.exit("Error: there is no folder for temporary files: make /dev/shm or /tmp writable.")
 control_socket_disable = True
 
-_counts_folder = multiprocess_metrics.make(workers)
-atexit.register(multiprocess_metrics.remove)
+_metrics_folder = multiprocess_metrics.create_folder(workers)
+atexit.register(multiprocess_metrics.remove_folder)
 
 
 def on_starting(server: Any) -> None:
-    """See to all that worker processes take over when they are forked."""
-    _say_where_counts_are(server.log)
+    """Prepare the main process for the forks: workers inherit its imports and its allocator."""
+    _warn_of_metrics_folder(server.log)
     malloc.configure()
-    _keep_sigterm()
-    _import_all()
+    _block_sigterm_at_forks()
+    _import_shared_modules()
 
 
-def _say_where_counts_are(log: Any) -> None:
-    if not _counts_folder:
-        log.warning("No folder has space for metrics: each worker counts by itself, and /metrics shows one of them.")
-    elif _counts_folder != multiprocess_metrics.MEMORY and os.path.isdir(multiprocess_metrics.MEMORY):
+def _warn_of_metrics_folder(log: Any) -> None:
+    if not _metrics_folder:
         log.warning(
-            "%s is read-only or too small for metrics: they are in %s.", multiprocess_metrics.MEMORY, _counts_folder
+            "No folder has space for metrics: each worker counts alone, and /metrics shows the counts of one worker."
         )
+    elif _metrics_folder != MEMORY_FOLDER and os.path.isdir(MEMORY_FOLDER):
+        log.warning("%s is read-only or too small for metrics: they are in %s.", MEMORY_FOLDER, _metrics_folder)
 
 
-def _keep_sigterm() -> None:
-    """Keep a SIGTERM for a worker process that can't take it yet: gunicorn would lose it, and wait for the worker."""
+def _block_sigterm_at_forks() -> None:
+    """Block SIGTERM in a worker until its signals are set: gunicorn would lose the signal, and wait for the worker."""
     # Read in gunicorn 27.0.1, whose `spawn_worker` forks before it sets the worker's signals.
-    if worker_class != "gthread":  # which would never unblock it
+    if worker_class != "gthread":  # gthread would never unblock SIGTERM
         mask, term = signal.pthread_sigmask, {signal.SIGTERM}
         os.register_at_fork(
             before=lambda: mask(signal.SIG_BLOCK, term), after_in_parent=lambda: mask(signal.SIG_UNBLOCK, term)
         )
 
 
-def _import_all() -> None:
-    """Import what worker processes need, so that they share it; but not TensorFlow, which must not be forked."""
+def _import_shared_modules() -> None:
+    """Import the modules that workers share in memory; but not TensorFlow, which must not be forked."""
     import_module("service.app")
-    import_module("numpy.ma")  # as np.median does when it is first called
-    Image.init()  # as Image.open does for what is no picture
+    import_module("numpy.ma")  # np.median imports it at its first call
+    Image.init()  # Image.open does this for the first file that is no image
     if _settings.runtime != "tensorflow":
         import_module("ai_edge_litert.interpreter")
-    multiprocess_metrics.bury(os.getpid())  # this process counts nothing, and each scrape would read its files
+    multiprocess_metrics.merge_dead_process(os.getpid())  # it counts nothing, but each scrape would read its files
     gc.freeze()  # what the collector never looks at stays shared
 
 
 def pre_exec(server: Any) -> None:
-    """Let what replaces this process on SIGUSR2 start as it did; gunicorn would give its own options, as a script."""
-    # `reexec` of gunicorn 27.0.1 runs what stands there.
+    """Start the replacement of this process (SIGUSR2) by the same command; gunicorn would run its own script."""
+    # `reexec` of gunicorn 27.0.1 runs these arguments.
     server.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Leave the folder to the master process, and begin what each worker does by itself."""
-    atexit.unregister(multiprocess_metrics.remove)
+    """Leave the metrics folder to the main process, and start the threads that each worker has."""
+    atexit.unregister(multiprocess_metrics.remove_folder)
     malloc.start_trimming()
     if _settings.log_format == "json":
         log_format.follow_standard_error()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Keep what a worker process counted, once it is dead."""
+    """Merge the counts of a worker process that has ended."""
     try:
-        multiprocess_metrics.bury(worker.pid)
-    except Exception:  # would end the master process, and all others with it
-        server.log.exception("What process %s counted is lost.", worker.pid)
+        multiprocess_metrics.merge_dead_process(worker.pid)
+    except Exception:  # an exception would end the main process, and all workers with it
+        server.log.exception("The counts of process %s are lost.", worker.pid)

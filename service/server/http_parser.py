@@ -1,4 +1,4 @@
-"""Bytes as they come in, parsed into whole requests that a WSGI application can answer."""
+"""Parses received bytes into whole requests, each with a WSGI environ."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ import msgspec
 
 from service.errors import HeadersTooLarge, MalformedRequest, ServiceError
 
-MAX_HEAD = 64 * 2**10  # bytes of a request's head, and of what frames a chunk of its body
+MAX_HEAD_BYTES = 64 * 2**10  # also limits the bytes that frame a chunk of the body
 MAX_HEADERS = 100
 BLANK_LINE = b"\r\n\r\n"
-INVALID = "The request is not valid HTTP."
-UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
+NOT_HTTP = "The request is not valid HTTP."
+UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")  # the headers whose variables have no HTTP_ before their name
 
 
 class Request(msgspec.Struct):
-    """A request, whole once its parser lists it: its WSGI environ, and what its answer depends on."""
+    """A request: its WSGI environ, its body and whether its connection stays open."""
 
     environ: dict[str, Any]
     body: BytesIO
@@ -29,184 +29,190 @@ class Request(msgspec.Struct):
 
     @property
     def is_head(self) -> bool:
-        """Whether it asks for an answer without its body."""
+        """Whether the response must have no body."""
         return bool(self.environ["REQUEST_METHOD"] == "HEAD")
 
 
 class RequestParser:
-    """Parses what one connection sends. Its `requests` are whole; their order is that of the answers."""
+    """Parses the bytes of one connection.
+
+    `requests` are whole, in the order in which they must be answered. httptools calls the methods `on_...`.
+    """
 
     def __init__(self, environ: Mapping[str, Any], max_bytes: int) -> None:
         self.requests: deque[Request] = deque()
-        self.unfinished = False  # a request has begun that is not whole
-        self.awaits_continue = False  # the client sends the body once it is told to go on
-        self.error: ServiceError | None = None  # what is wrong with all that comes after the requests
+        self.unfinished = False  # a request has begun and is not whole
+        self.awaits_continue = False  # the client sends the body after a response 100
+        self.error: ServiceError | None = None  # why the bytes after `requests` can't be parsed
         self._connection_environ = environ
         self._max_bytes = max_bytes
-        self._held = b""  # unparsed, until the requests before it are answered
-        self._request: Request | None = None
-        self._unframed = 0  # bytes since the head began, or since the last of the body
+        self._unparsed = b""  # bytes that wait until the requests before them are answered
+        self._request: Request | None = None  # the request whose body is received
+        self._framing_bytes = 0  # bytes since the head began, or since the last byte of the body
         self._http = httptools.HttpRequestParser(self)
 
     @property
-    def size(self) -> int:
-        """The bytes held of a request that is not whole."""
-        return self._unframed + (self._request.size if self._request else 0) if self.unfinished else 0
+    def buffered_bytes(self) -> int:
+        """The bytes of a request that is not whole."""
+        return self._framing_bytes + (self._request.size if self._request else 0) if self.unfinished else 0
 
     @property
-    def has_more(self) -> bool:
-        """Whether there is anything to answer or to parse yet."""
-        return bool(self._held or self.unfinished or self.requests or self.error)
+    def has_pending(self) -> bool:
+        """Whether there is a request to answer, or are bytes to parse."""
+        return bool(self._unparsed or self.unfinished or self.requests or self.error)
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes, up to a whole request; what follows it is held back until the next call."""
-        data = self._held + data
+        """Parse bytes up to the end of a request. The next call parses the bytes after it."""
+        data = self._unparsed + data
         while data and not (self.requests or self.error):
-            end = self._end(data)
-            self._feed(data[:end])
+            end = self._find_end(data)
+            try:
+                self._parse(data[:end])
+            except ServiceError as error:
+                self.error = error
             data = data[end:]
-        self._held = data
+        self._unparsed = data
 
-    def _end(self, data: bytes) -> int:
-        """Find to where data is parsed at a time: the end of the body, or the next blank line.
+    def _find_end(self, data: bytes) -> int:
+        """Return how many bytes to parse at once: up to the end of the body, or up to the next blank line.
 
-        So no more than two requests of a packet are parsed ahead.
+        Thus at most two requests of a packet are parsed before the first is answered.
         """
         if self._request and "HTTP_TRANSFER_ENCODING" not in self._request.environ:
             return int(self._request.environ["CONTENT_LENGTH"]) - self._request.size
         end = data.find(BLANK_LINE)
         return len(data) if end < 0 else end + len(BLANK_LINE)
 
-    def _feed(self, data: bytes) -> None:
-        try:
-            self._parse(data)
-        except ServiceError as error:
-            self.error = error
-
-    def end(self) -> None:
-        """Take in that no more bytes come."""
+    def feed_eof(self) -> None:
+        """Note that the client sends no more bytes: an unfinished request is an error."""
         if self.unfinished:
             self.error = MalformedRequest("The request was cut short.")
 
     def discard(self) -> None:
-        """Forget all that came in, and take in no more."""
+        """Drop all requests and bytes."""
         self.requests.clear()
         self.unfinished = self.awaits_continue = False
         self.error = self._request = None
-        self._held = b""
+        self._unparsed = b""
 
     def _parse(self, data: bytes) -> None:
-        """Parse bytes that are not held back.
+        """Parse bytes with httptools.
 
         Raises:
-            MalformedRequest: they are not HTTP.
-            HeadersTooLarge: over `MAX_HEAD` bytes or `MAX_HEADERS` headers.
+            MalformedRequest: the bytes are not valid HTTP.
+            HeadersTooLarge: the head has over `MAX_HEAD_BYTES` bytes or `MAX_HEADERS` headers.
 
         """
         if not self.unfinished:
-            self._unframed = 0
-        self._unframed += len(data)
+            self._framing_bytes = 0
+        self._framing_bytes += len(data)
         try:
             self._http.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._parse_without_upgrade(data[upgrade.args[0] :])  # where the body begins: read in httptools 0.9.0
         except httptools.HttpParserError as error:
-            raise _refusal(error) from error
-        self._limit_head()
+            raise _to_service_error(error) from error
+        self._check_head_size()
 
-    def _limit_head(self) -> None:
-        if self._unframed > MAX_HEAD:
-            raise HeadersTooLarge(f"The request's head is over {MAX_HEAD} bytes.")
+    def _check_head_size(self) -> None:
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            raise HeadersTooLarge(f"The request's head is over {MAX_HEAD_BYTES} bytes.")
 
     def _parse_without_upgrade(self, body: bytes) -> None:
-        """Begin the request again as one that asks for no other protocol: httptools would skip its body."""
-        kept = [(name, value) for name, value in self._headers if name.lower() not in (b"upgrade", b"connection")]
-        lines = [b"%b: %b\r\n" % header for header in [*kept, (b"Connection", b"close")]]
+        """Parse the request again without its Upgrade header, with which httptools would skip the body."""
+        headers = [(name, value) for name, value in self._headers if name.lower() not in (b"upgrade", b"connection")]
+        lines = [b"%b: %b\r\n" % header for header in [*headers, (b"Connection", b"close")]]
         version = self._http.get_http_version().encode()
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (self._http.get_method(), self._target, version, b"".join(lines))
-        self._http, self._unframed = httptools.HttpRequestParser(self), 0
+        self._http, self._framing_bytes = httptools.HttpRequestParser(self), 0
         self._parse(head)
         if body:
             self._parse(body)
 
     def on_message_begin(self) -> None:
-        """Begin a request; httptools calls this, and what follows."""
+        """Begin a request."""
         self.unfinished = True
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
 
     def on_url(self, target: bytes) -> None:
-        """Take in a part of the target."""
+        """Append a part of the target."""
         self._target += target
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header."""
-        if self._request:  # this is in a chunked body's trailer
+        """Append a header, unless it is in the trailer of a chunked body."""
+        if self._request:
             return
         self._headers.append((name, value))
         if len(self._headers) > MAX_HEADERS:
             raise HeadersTooLarge(f"The request has over {MAX_HEADERS} headers.")
 
     def on_headers_complete(self) -> None:
-        """Make a request of the head."""
-        self._limit_head()
+        """Make a request of the head.
+
+        Raises:
+            MalformedRequest: `_check_head` refuses the head, or the method is CONNECT.
+            HeadersTooLarge: the head has over `MAX_HEAD_BYTES` bytes.
+
+        """
+        self._check_head_size()
         method, version = self._http.get_method(), self._http.get_http_version()
         if method == b"CONNECT":
-            raise MalformedRequest(INVALID)
+            raise MalformedRequest(NOT_HTTP)
         if self._http.should_upgrade():
             return
-        environ = {**self._connection_environ, **_describe(self._target), **_variables(self._headers)}
+        environ = {**self._connection_environ, **_parse_target(self._target), **_parse_headers(self._headers)}
         environ["REQUEST_METHOD"] = method.decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
-        _validate(version, environ)
+        _check_head(version, environ)
         body = environ["wsgi.input"] = BytesIO()
         self._request = Request(environ, body, self._http.should_keep_alive())
         self.awaits_continue = version == "1.1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue"
         if int(environ.get("CONTENT_LENGTH", 0)) > self._max_bytes:
-            self._refuse_body(self._request)
+            self._drop_body(self._request)
 
     def on_body(self, data: bytes) -> None:
-        """Take in a part of the body."""
+        """Append a part of the body."""
         if not (request := self._request):
             return
-        self._unframed = 0
+        self._framing_bytes = 0
         self.awaits_continue = False
         request.size += len(data)
         request.body.write(data)
         if request.size > self._max_bytes:
             request.environ["CONTENT_LENGTH"] = str(request.size)
-            self._refuse_body(request)
+            self._drop_body(request)
 
     def on_message_complete(self) -> None:
-        """List the request: it is whole."""
+        """Append the request to `requests`: it is whole."""
         if not (request := self._request):
             return
         if request.environ.pop("HTTP_TRANSFER_ENCODING", None):
             request.environ["CONTENT_LENGTH"] = str(request.size)
         request.body.seek(0)
-        self._finish(request)
+        self._complete(request)
 
-    def _refuse_body(self, request: Request) -> None:
-        """Let the application answer a body that is too long: it sees its length, and nothing of it."""
+    def _drop_body(self, request: Request) -> None:
+        """Complete a request whose body is too long: the application sees the length alone, and answers 413."""
         request.environ.pop("HTTP_TRANSFER_ENCODING", None)
         request.environ["wsgi.input"] = BytesIO()
         request.keep_alive, request.size = False, 0
-        self._finish(request)
+        self._complete(request)
 
-    def _finish(self, request: Request) -> None:
+    def _complete(self, request: Request) -> None:
         self.requests.append(request)
         self.unfinished = self.awaits_continue = False
         self._request = None
 
 
-def _refusal(error: httptools.HttpParserError) -> ServiceError:
-    if isinstance(error.__context__, ServiceError):  # raised in one of the calls above: read in httptools 0.9.0
+def _to_service_error(error: httptools.HttpParserError) -> ServiceError:
+    if isinstance(error.__context__, ServiceError):  # raised by a method `on_...`: read in httptools 0.9.0
         return error.__context__
-    return MalformedRequest(INVALID)
+    return MalformedRequest(NOT_HTTP)
 
 
-def _describe(target: bytes) -> dict[str, str]:
-    """Give the variables of a request's target, which may be a whole URL."""
+def _parse_target(target: bytes) -> dict[str, str]:
+    """Return the WSGI variables of a request's target, which may be a whole URL."""
     if target[:1] != b"/" and target != b"*":
         url = httptools.parse_url(target)
         target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
@@ -218,34 +224,34 @@ def _describe(target: bytes) -> dict[str, str]:
     }
 
 
-def _variables(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Give the variables of a request's headers; one that comes again is joined with a comma."""
+def _parse_headers(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the WSGI variables of a request's headers. The values of a repeated header are joined with commas."""
     variables: dict[str, str] = {}
     for name, value in headers:
-        if variable := _variable(name):
+        if variable := _name_variable(name):
             text = value.decode("latin-1")
             variables[variable] = f"{variables[variable]},{text}" if variable in variables else text
     return variables
 
 
 @lru_cache(256)
-def _variable(name: bytes) -> str | None:
-    """Name the variable of a header; there is none for a name that could be taken for another's."""
+def _name_variable(name: bytes) -> str | None:
+    """Return the name of a header's variable; None for a header with "_", whose variable could be another header's."""
     if b"_" in name:
         return None
     variable = name.decode("latin-1").upper().replace("-", "_")
     return variable if variable in UNPREFIXED else f"HTTP_{variable}"
 
 
-def _validate(version: str, environ: Mapping[str, str]) -> None:
-    """Refuse what httptools takes and another server on the way might read otherwise.
+def _check_head(version: str, environ: Mapping[str, str]) -> None:
+    """Check a head for what httptools accepts and another server on the way could parse differently.
 
     Raises:
-        MalformedRequest: another version, another coding, no host or several, or no path.
+        MalformedRequest: the version or the transfer coding is unknown, or there is no host, or there are several.
 
     """
     hosts = environ.get("HTTP_HOST", "" if version == "1.0" else ",")
     coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower()
     chunked_1_0 = version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ
     if version not in ("1.0", "1.1") or "," in hosts or coding != "chunked" or chunked_1_0:
-        raise MalformedRequest(INVALID)
+        raise MalformedRequest(NOT_HTTP)

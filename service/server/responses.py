@@ -1,4 +1,4 @@
-"""What a WSGI application answers, or an error, as the bytes of an HTTP response."""
+"""Writes responses of a WSGI application, and errors, as bytes of HTTP."""
 
 import logging
 import time
@@ -12,8 +12,9 @@ from wsgiref.types import WSGIApplication
 
 import msgspec
 
-from service.api.security_headers import SECURITY
-from service.errors import ServiceError
+from service.api.security_headers import SECURITY_HEADERS
+from service.errors import InternalError, ServiceError
+from service.inference.schemas import ErrorResponse
 from service.server.http_parser import Request
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -24,29 +25,29 @@ ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple
 log = logging.getLogger(__name__)
 
 
-def answer(application: WSGIApplication, request: Request) -> bytes:
-    """Let the application answer a request. Whatever it does, there is an answer: 500 where it raises."""
+def from_application(application: WSGIApplication, request: Request) -> bytes:
+    """Return an application's response to a request. If the application raises, the response is 500."""
     try:
         status, headers, body = _run(application, request.environ)
-        return _response(status, headers, body, request, request.keep_alive)
+        return _encode(status, headers, body, request, request.keep_alive)
     except Exception as error:
         log.exception("A request failed.", exc_info=error)
-        return failure(ServiceError("Something went wrong here; it is in the log."), request, request.keep_alive)
+        return from_error(InternalError(), request, request.keep_alive)
 
 
-def success(headers: Mapping[str, str], body: bytes, request: Request) -> bytes:
-    """Answer with a body."""
-    return _response("200 OK", [*headers.items()], body, request, request.keep_alive)
+def ok(headers: Mapping[str, str], body: bytes, request: Request) -> bytes:
+    """Return a response 200."""
+    return _encode("200 OK", [*headers.items()], body, request, request.keep_alive)
 
 
-def failure(
+def from_error(
     error: ServiceError, request: Request | None = None, keep_alive: bool = False, id_: str | None = None
 ) -> bytes:
-    """Answer with an error, in the form of every error; there may be no whole request."""
-    body = msgspec.json.encode({"error": str(error), "code": error.code})
-    headers = [("Content-Type", "application/json"), *error.headers.items(), *SECURITY.items()]
+    """Return an error's response. `request` is None if the request was never whole; `id_` is its X-Request-ID."""
+    body = msgspec.json.encode(ErrorResponse.of(error))
+    headers = [("Content-Type", "application/json"), *error.headers.items(), *SECURITY_HEADERS.items()]
     headers += [("X-Request-ID", id_)] if id_ else []
-    return _response(f"{error.status} {HTTPStatus(error.status).phrase}", headers, body, request, keep_alive)
+    return _encode(f"{error.status} {HTTPStatus(error.status).phrase}", headers, body, request, keep_alive)
 
 
 def _run(application: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, bytes]:
@@ -70,23 +71,23 @@ def _close(parts: Iterable[bytes]) -> None:
         parts.close()
 
 
-def _response(status: str, headers: Headers, body: bytes, request: Request | None, keep_alive: bool) -> bytes:
-    """Put a response together.
+def _encode(status: str, headers: Headers, body: bytes, request: Request | None, keep_alive: bool) -> bytes:
+    """Return the bytes of a response.
 
     Raises:
-        ValueError: its status or a header has a line break, or a character that HTTP has not.
+        ValueError: the status or a header has a line break, or a character outside of Latin-1.
 
     """
-    bodiless = status[:3] in ("204", "304") or (request is not None and request.is_head)
-    if not bodiless:
+    has_no_body = status[:3] in ("204", "304") or (request is not None and request.is_head)
+    if not has_no_body:
         headers = [header for header in headers if header[0].lower() != "content-length"]
         headers.append(("Content-Length", str(len(body))))
     lines = [f"HTTP/1.1 {status}", *[f"{name}: {value}" for name, value in headers], f"Date: {_date(int(time.time()))}"]
     lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
-        raise ValueError("A header of the answer has a line break.")
-    return head.encode("latin-1") + b"\r\n\r\n" + (b"" if bodiless else body)
+        raise ValueError("A header of the response has a line break.")
+    return head.encode("latin-1") + b"\r\n\r\n" + (b"" if has_no_body else body)
 
 
 @lru_cache(1)

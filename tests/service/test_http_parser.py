@@ -1,4 +1,4 @@
-"""Requests are parsed the same however their bytes arrive, and what could be read in two ways is refused."""
+"""Requests are parsed in the same way however their bytes arrive. Ambiguous requests are errors."""
 
 import re
 from itertools import pairwise
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.server.http_parser import MAX_HEAD, MAX_HEADERS, Request, RequestParser
+from service.server.http_parser import MAX_HEAD_BYTES, MAX_HEADERS, Request, RequestParser
 
 MAX_BYTES = 1000
 HEAD = b"POST /predict?prepare=none HTTP/1.1\r\nHost: x\r\n"
@@ -23,7 +23,7 @@ TWO = (
 
 
 def parse(*pieces: bytes) -> tuple[list[Request], RequestParser]:
-    """Parse pieces as the loop does: the requests before are answered before what follows is parsed."""
+    """Parse pieces as the loop does: a request is answered before the bytes after it are parsed."""
     parser, requests = RequestParser({"REMOTE_ADDR": "::1"}, MAX_BYTES), []
     for piece in pieces:
         parser.feed(piece)
@@ -52,7 +52,7 @@ def test_a_request_is_parsed() -> None:
     assert environ["HTTP_X_A"] == "1,2"
     assert "HTTP_CONTENT_LENGTH" not in environ
     assert request.keep_alive
-    assert not parser.has_more
+    assert not parser.has_pending
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_pieces_make_no_difference(cuts: list[int]) -> None:
     requests, parser = parse(*split(TWO, cuts))
     assert summary(requests) == summary(parse(TWO)[0])
     assert [request.body.getvalue() for request in requests] == [b"a\r\n\r\nb", b"abc\r\n\r\n", b""]
-    assert not parser.has_more
+    assert not parser.has_pending
 
 
 def test_each_place_to_be_cut_at() -> None:
@@ -84,7 +84,7 @@ def test_each_place_to_be_cut_at() -> None:
 
 
 @given(st.binary(), st.lists(st.integers(0, 2**16), max_size=3))
-def test_any_bytes_are_parsed_or_refused(data: bytes, cuts: list[int]) -> None:
+def test_any_bytes_are_parsed_or_an_error_of_the_client(data: bytes, cuts: list[int]) -> None:
     for prefix in (b"", HEAD, CHUNKED):
         _, parser = parse(*split(prefix + data, cuts))
         assert parser.error is None or 400 <= parser.error.status < 500
@@ -131,7 +131,7 @@ def test_any_bytes_are_parsed_or_refused(data: bytes, cuts: list[int]) -> None:
         b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_what_two_servers_could_read_differently_is_refused(data: bytes) -> None:
+def test_requests_that_two_servers_could_parse_differently_are_malformed(data: bytes) -> None:
     for pieces in ([data], split(data, list(range(len(data))))):
         requests, parser = parse(*pieces)
         assert not requests
@@ -148,14 +148,14 @@ def test_a_request_before_a_malformed_one_is_whole() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * MAX_HEAD),
-        HEAD + b"X: %b\r\n\r\n" % (b"a" * MAX_HEAD),
+        b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * MAX_HEAD_BYTES),
+        HEAD + b"X: %b\r\n\r\n" % (b"a" * MAX_HEAD_BYTES),
         HEAD + b"X: 1\r\n" * MAX_HEADERS + b"\r\n",
-        CHUNKED + b"1;%b" % (b"a" * MAX_HEAD),
-        CHUNKED + b"0\r\nX: %b" % (b"a" * MAX_HEAD),
+        CHUNKED + b"1;%b" % (b"a" * MAX_HEAD_BYTES),
+        CHUNKED + b"0\r\nX: %b" % (b"a" * MAX_HEAD_BYTES),
     ],
 )
-def test_long_heads_are_refused(data: bytes) -> None:
+def test_long_heads_are_errors(data: bytes) -> None:
     for size in (len(data), 1000):
         requests, parser = parse(*re.findall(b"(?s).{1,%d}" % size, data))
         assert not requests
@@ -164,7 +164,7 @@ def test_long_heads_are_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [HEAD + b"Content-Length: 1001\r\n\r\n", CHUNKED + b"3E9\r\n" + bytes(1001)])
-def test_a_body_over_the_limit_is_left_out(data: bytes) -> None:
+def test_a_body_over_the_limit_is_dropped(data: bytes) -> None:
     [request], _ = parse(data)
     assert request.environ["CONTENT_LENGTH"] == "1001"
     assert "HTTP_TRANSFER_ENCODING" not in request.environ
