@@ -1,29 +1,37 @@
-"""What can be wrong, each with the HTTP status and the code that a client sees."""
+"""The errors of this service, each with the HTTP status and the code that a client sees."""
 
 from collections.abc import Mapping
 
 
 def os_reason(error: OSError) -> str:
-    """Return why the system refused an operation, in lower case and without the path, to end a sentence with."""
+    """Return the reason of a system error in lower case and without the path, as the end of a sentence."""
     return (error.strerror or str(error)).lower()
 
 
 class ServiceError(Exception):
-    """Anything this service refuses, as one plain sentence. Never raised itself."""
+    """The base of all errors. The message is one plain sentence."""
 
     status = 500
     code = "internal_error"
     headers: Mapping[str, str] = {}
 
 
+class InternalError(ServiceError):
+    """A fault of the service made a request fail."""
+
+    def __init__(self) -> None:
+        """Say where the fault is described."""
+        super().__init__("Something went wrong here; it is in the log.")
+
+
 class SettingsError(ServiceError):
-    """A setting is wrong or unknown: the service does not start."""
+    """A setting is invalid or unknown: the service does not start."""
 
     code = "wrong_setting"
 
 
 class ModelError(ServiceError):
-    """No version of the model can be served: none is there, or it is damaged, or its runtime is missing."""
+    """No version of the model can be served: there is none, it is damaged, or its runtime is missing."""
 
     status = 503
     code = "no_model"
@@ -31,125 +39,125 @@ class ModelError(ServiceError):
 
 
 class UnreadableFile(ServiceError):
-    """A file or folder named on the command line is not there, can't be read, or has no picture."""
+    """A file or folder named on the command line does not exist, can't be read, or has no image."""
 
     code = "unreadable_file"
 
 
 class WrongLabels(ServiceError):
-    """The labels of images to evaluate are wrong, or there are none."""
+    """The labels of images to evaluate are missing or invalid."""
 
     code = "wrong_labels"
 
 
 class UnwritablePage(ServiceError):
-    """The file that a page is to be written to can't be written."""
+    """The file of a page can't be written."""
 
     code = "unwritable_page"
 
 
 class UnwritableDrawing(ServiceError):
-    """The folder or file that a picture is to be drawn to can't be written, or is a picture to read."""
+    """The file or folder of a drawing can't be written, or is an input image."""
 
     code = "unwritable_drawing"
 
     @classmethod
     def at(cls, path: str, error: OSError) -> "UnwritableDrawing":
-        """Say where nothing can be written, and why."""
+        """Return the error of a path that can't be written."""
         return cls(f"Nothing can be drawn to {path}: {os_reason(error)}.")
 
 
 class WorkerLost(ServiceError):
-    """A process that predicts files on the command line died."""
+    """A worker process of the command line died."""
 
     code = "worker_lost"
 
 
 class UnknownModel(ServiceError):
-    """No model, or no version of it, has the name or number that the request asks for."""
+    """No model has the requested name, or no version the requested number."""
 
     status = 404
     code = "model_not_found"
 
 
 class ModelControlOff(ServiceError):
-    """Requests may not load or unload versions, as the setting says."""
+    """The setting does not let clients load or unload versions."""
 
     status = 403
     code = "model_control_off"
 
 
 class LastVersion(ServiceError):
-    """The version is the last that may be the default."""
+    """The version is the last one that is not withdrawn."""
 
     status = 409
     code = "last_version"
 
 
 class NoReport(ServiceError):
-    """The version that is served came without a report."""
+    """The default version has no report."""
 
     status = 404
     code = "not_found"
 
 
 class MalformedRequest(ServiceError):
-    """The request is not put together as it should be."""
+    """The request is malformed."""
 
     status = 400
     code = "malformed_request"
 
 
 class UnknownLabel(MalformedRequest):
-    """No version carries the label that the request asks for."""
+    """No version has the requested label."""
 
     code = "unknown_label"
 
 
 class UnknownSignature(MalformedRequest):
-    """The model has no signature of the name that the request asks for."""
+    """The model does not have the requested signature."""
 
     code = "unknown_signature"
 
 
 class InvalidTensor(MalformedRequest):
-    """Numbers that the request sends are not pixels of pictures: of another shape or type, or not in [0, 1]."""
+    """The numbers of the request are not pixels of images: the shape or type differs, or a number is not in [0, 1]."""
 
     code = "invalid_tensor"
 
 
 class NoImage(MalformedRequest):
-    """The request holds no picture."""
+    """The request has no image."""
 
     code = "no_image"
 
 
 class SeveralImages(MalformedRequest):
-    """The request holds several pictures where one is read."""
+    """The request has several images, and the path reads one."""
 
     code = "several_images"
 
 
 class EmptyImage(MalformedRequest):
-    """The picture has no bytes."""
+    """The image file has no bytes."""
 
     code = "empty_image"
 
 
 class InvalidJSON(MalformedRequest):
-    """The body is not the JSON it should be."""
+    """The body is not JSON, or lacks a required field."""
 
     code = "invalid_json"
 
 
 class InvalidBase64(MalformedRequest):
-    """A text that should be base64, or a data: URL of it, isn't."""
+    """A text is neither base64 nor a data: URL of base64."""
 
     code = "invalid_base64"
 
 
 class Unauthorized(ServiceError):
-    """Keys are set, and the request brings none of them."""
+    """API keys are set, and the request has none of them."""
 
     status = 401
     code = "unauthorized"
@@ -164,7 +172,7 @@ class RequestTimeout(ServiceError):
 
 
 class Draining(ServiceError):
-    """The service was told to stop, and wants no more requests."""
+    """The service is shutting down, and accepts no more requests."""
 
     status = 503
     code = "draining"
@@ -172,7 +180,7 @@ class Draining(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """As many requests wait as may."""
+    """The queue of requests is full."""
 
     status = 503
     code = "overloaded"
@@ -180,65 +188,65 @@ class Overloaded(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """The upload is over a limit: in bytes, pixels, frames or files."""
+    """The upload exceeds a limit: bytes, pixels, frames or files."""
 
     status = 413
     code = "too_large"
 
 
 class HeadersTooLarge(ServiceError):
-    """The request's head, or what frames its body, is longer than is read."""
+    """The head of the request, or the framing of its body, is too long."""
 
     status = 431
     code = "headers_too_large"
 
 
 class UnsupportedMediaType(ServiceError):
-    """The request's Content-Type is none that is read."""
+    """The Content-Type of the request is not supported."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class UnreadableImage(ServiceError):
-    """The bytes are not a picture, or not one of a format that is read, or a damaged one."""
+    """The bytes are not an image, or the image is damaged, or its format is not supported."""
 
     status = 415
     code = "unreadable_image"
 
 
 class WrongImageSize(ServiceError):
-    """The picture is not 28x28, and the request forbids to prepare it."""
+    """The image is not 28x28, and the request turns its preparation off."""
 
     status = 422
     code = "wrong_image_size"
 
 
 class NoDigit(ServiceError):
-    """The picture shows nothing written: it is blank, a gradient, or noise."""
+    """The image shows nothing written: it is blank, a gradient, or noise."""
 
     status = 422
     code = "no_digit"
 
 
 class UnclearInk(NoDigit):
-    """What seems to be the ink of a digit is hardly sure anywhere."""
+    """The finder is hardly sure of any ink in the image."""
 
 
 class SeveralDigits(ServiceError):
-    """The picture shows several digits of about one size: /read reads them."""
+    """The image shows several digits of about the same size, which /read reads."""
 
     status = 422
     code = "several_digits"
 
 
 class TooManyDigits(ServiceError):
-    """The picture shows more digits than are read."""
+    """The image shows more digits than the limit."""
 
     status = 413
     code = "too_many_digits"
 
     @classmethod
     def of(cls, count: int, limit: int) -> "TooManyDigits":
-        """Say how many there are, and how many are read."""
+        """Return the error of an image with `count` digits."""
         return cls(f"The image shows {count} digits: at most {limit} are read. Send parts of it.")

@@ -12,42 +12,42 @@ import msgspec
 
 from service.settings import Settings
 
-# No line has them, and finding them takes a part of its time (https://docs.python.org/3/howto/logging.html#optimization).
+# No line shows them, and finding them takes time (https://docs.python.org/3/howto/logging.html#optimization).
 logging.logThreads = logging.logMultiprocessing = False
 
-STANDARD_ERROR = 2
+STANDARD_ERROR = 2  # file descriptor
 JOIN_SECONDS = 1.0
 
 log = logging.getLogger("standard_error")
 
 
 class TextFormatter(logging.Formatter):
-    """Time, process, level and message, and after them what is known, as name=value.
+    """Time, process, level and message, followed by the record's fields as name=value.
 
-    A record's `fields` are a list: there is a line for each.
+    `fields` of a record is a list of dicts: the formatter writes one line for each.
     """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """Write when it was, to the millisecond."""
+        """Return the local time, to the millisecond."""
         return f"{_local_second(int(record.created))},{int(record.msecs):03}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Write the lines, which the traceback of an error may follow."""
+        """Return the lines. logging appends the traceback of an error to them."""
         start = super().formatMessage(record)
-        each = getattr(record, "fields", [{}])
-        return "\n".join([" ".join([start, *[f"{name}={value}" for name, value in fields.items()]]) for fields in each])
+        lines = getattr(record, "fields", [{}])
+        return "\n".join([" ".join([start, *[f"{name}={value}" for name, value in line.items()]]) for line in lines])
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line, for each of a record's `fields`."""
+    """One line with a JSON object for each dict in the record's `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; a traceback is a field of it."""
+        """Return the lines of a record. A traceback is one of the fields."""
         seconds, milliseconds = divmod(int(record.created * 1000), 1000)
-        line = {
+        common = {
             "time": f"{_second(seconds)}.{milliseconds:03}Z",
             "level": record.levelname.lower(),
             "process": record.process,
@@ -55,11 +55,11 @@ class JSONFormatter(logging.Formatter):
             "message": _escape(record.getMessage()),
         }
         last = {"traceback": _escape(self.formatException(record.exc_info))} if record.exc_info else {}
-        each = getattr(record, "fields", [{}])
-        return b"\n".join(msgspec.json.encode(line | fields | last) for fields in each).decode()
+        lines = getattr(record, "fields", [{}])
+        return b"\n".join(msgspec.json.encode(common | line | last) for line in lines).decode()
 
 
-# The lines of a second share it.
+# Cached: all lines of a second share the result.
 @lru_cache(1)
 def _local_second(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
@@ -71,12 +71,12 @@ def _second(second: int) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape what UTF-8 can't hold: bytes of file names that are none."""
+    """Escape characters that UTF-8 can't encode: bytes of file names that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """Describe where all logs go, gunicorn's among them, for logging.config.dictConfig."""
+    """Return the configuration of all logs, including gunicorn's, for logging.config.dictConfig."""
     loggers = ("gunicorn.error", "service")
     return {
         "version": 1,
@@ -92,29 +92,29 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _handler(settings: Settings) -> logging.Handler:
-    """Write to standard error; where that is followed, to what it was before."""
+    """Return a handler for standard error. For JSON it is a copy: `follow_standard_error` replaces the original."""
     if settings.log_format == "text":
         return logging.StreamHandler()
     return logging.StreamHandler(open(os.dup(STANDARD_ERROR), "w", encoding="utf-8"))
 
 
 def follow_standard_error() -> None:
-    """Log, line by line, what libraries written in C++ write to standard error: all of a log of JSON lines is JSON."""
-    before = os.dup(STANDARD_ERROR)
-    reading, writing = os.pipe()
-    os.dup2(writing, STANDARD_ERROR)
-    os.close(writing)
-    thread = threading.Thread(target=_log_lines, args=(reading,), name="standard-error", daemon=True)
+    """Log each line that C++ libraries write to standard error, so that every line of a JSON log is JSON."""
+    original = os.dup(STANDARD_ERROR)
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, STANDARD_ERROR)
+    os.close(write_end)
+    thread = threading.Thread(target=_log_lines, args=(read_end,), name="standard-error", daemon=True)
     thread.start()
 
     def finish() -> None:
-        os.dup2(before, STANDARD_ERROR)  # which ends the pipe, and so the thread
+        os.dup2(original, STANDARD_ERROR)  # closes the pipe, and so ends the thread
         thread.join(JOIN_SECONDS)
 
     atexit.register(finish)
 
 
-def _log_lines(reading: int) -> None:
-    with open(reading, encoding="utf-8", errors="replace") as lines:
+def _log_lines(read_end: int) -> None:
+    with open(read_end, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             log.warning(line.rstrip())

@@ -1,6 +1,7 @@
-"""What Prometheus reads, over all worker processes.
+"""The metrics that Prometheus scrapes, summed over all worker processes.
 
-The processes share it through files (multiprocess_metrics.py); under a gunicorn of your own each tells of itself.
+The processes share them in files (multiprocess_metrics.py). Under another gunicorn configuration or server there are no
+such files, and each process shows its own metrics.
 """
 
 import fcntl
@@ -21,27 +22,29 @@ from service.observability import multiprocess_metrics, reserved_counts
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-reserved_counts.install()  # before there is a metric
+reserved_counts.install()  # before the first metric is created
 
 REQUESTS = Counter("mnist_requests", "Requests answered.", ["route", "status"])
 STAGE_SECONDS = Histogram(
     "mnist_stage_seconds",
-    "Time to decode and to prepare a picture, to predict a batch, and of whole requests with pictures.",
+    "Time to decode and to prepare an image, to predict a batch, and to answer a whole request with images.",
     ["stage"],
     buckets=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )
-PICTURES_IN_FLIGHT = Gauge("mnist_pictures_in_flight", "Pictures taken and not answered.", multiprocess_mode="livesum")
-BATCH_PICTURES = Histogram(
-    "mnist_batch_pictures", "Pictures predicted at once.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+IMAGES_IN_FLIGHT = Gauge(
+    "mnist_pictures_in_flight", "Images received and not yet answered.", multiprocess_mode="livesum"
 )
-DIGITS_PER_PICTURE = Histogram(
-    "mnist_picture_digits", "Digits read in a picture, by /read.", buckets=(1, 2, 3, 5, 10, 20, 50, 100, 1000)
+BATCH_IMAGES = Histogram(
+    "mnist_batch_pictures", "Images predicted in one call.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 )
-REJECTED = Counter("mnist_refused", "Requests and pictures of batches that were refused.", ["code"])
+DIGITS_PER_IMAGE = Histogram(
+    "mnist_picture_digits", "Digits read in an image by /read.", buckets=(1, 2, 3, 5, 10, 20, 50, 100, 1000)
+)
+REJECTED = Counter("mnist_refused", "Requests, and images of batches, that were rejected.", ["code"])
 FAST_PATH_ERRORS = Counter(
-    "mnist_fast_path_errors", "Errors of the fast path that are no refusals; the framework was asked instead."
+    "mnist_fast_path_errors", "Errors of the fast path, without rejections; Flask answered these requests."
 )
-DIGITS = Counter("mnist_predicted_digits", "Pictures predicted to be each digit.", ["version", "digit"])
+DIGITS = Counter("mnist_predicted_digits", "Images predicted as each digit.", ["version", "digit"])
 CONFIDENCE = Histogram(
     "mnist_confidence",
     "Probability of the predicted digit.",
@@ -49,39 +52,39 @@ CONFIDENCE = Histogram(
     buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1),
 )
 VERSION_STATE = Gauge(
-    "mnist_version_state", "Worker processes that have a version in a state.", ["version", "state"],
+    "mnist_version_state", "Worker processes in which a version has this state.", ["version", "state"],
     multiprocess_mode="livesum",
 )  # fmt: skip
 VERSION_LOADED = Gauge(
-    "mnist_version_loaded", "Worker processes that hold a version in memory.", ["version"], multiprocess_mode="livesum"
+    "mnist_version_loaded", "Worker processes that have loaded a version.", ["version"], multiprocess_mode="livesum"
 )
-VERSION_REQUESTS = Counter("mnist_version_requests", "Requests that a version was asked for.", ["version", "outcome"])
+VERSION_REQUESTS = Counter("mnist_version_requests", "Requests for a version.", ["version", "outcome"])
 VERSION_SECONDS = Counter(
-    "mnist_version_seconds", "Time of requests, by their parts; of those that failed.", ["version", "part"]
+    "mnist_version_seconds", "Seconds of successful requests by part, and of failed requests.", ["version", "part"]
 )
 VERSION_LAST = Gauge(
-    "mnist_version_last_answer_seconds", "When a version answered last, in seconds since 1970.", ["version"],
+    "mnist_version_last_answer_seconds", "Time of the last answer of a version, in seconds since 1970.", ["version"],
     multiprocess_mode="livemax",
 )  # fmt: skip
 VERSION_CALLS = Counter("mnist_version_calls", "Batches that a version predicted.", ["version"])
 VERSION_REFUSED = Gauge(
-    "mnist_version_refused", "Worker processes that refuse a version as it is on disk.", ["version"],
+    "mnist_version_refused", "Worker processes that rejected a version as it is on disk.", ["version"],
     multiprocess_mode="livesum",
 )  # fmt: skip
 VERSION_MISREADS = Gauge(
-    "mnist_version_misreads", "Worker processes whose version reads most of a few known digits wrong.", ["version"],
+    "mnist_version_misreads", "Worker processes in which a version misreads most of the known digits.", ["version"],
     multiprocess_mode="livesum",
 )  # fmt: skip
 
-# The parts of a request, as the statistics of Triton name them.
-PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
+# The parts of a request, by their names in Triton's statistics.
+REQUEST_PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 
 stages = {name: STAGE_SECONDS.labels(name) for name in ("decode", "prepare", "predict", "whole")}
 
 
-def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
-    """Count the answers to a batch, float32 (n, 10), by digit and by confidence."""
-    BATCH_PICTURES.observe(len(probabilities))
+def count_predictions(version: int, probabilities: NDArray[np.float32]) -> None:
+    """Count the predictions of a batch, float32 (n, 10), by digit and by confidence."""
+    BATCH_IMAGES.observe(len(probabilities))
     child(VERSION_CALLS, version).inc()
     child(VERSION_LAST, version).set_to_current_time()
     digits = probabilities.argmax(axis=1).tolist()
@@ -91,46 +94,46 @@ def count_answers(version: int, probabilities: NDArray[np.float32]) -> None:
 
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
-    """Observe many values by one write for each bucket: prometheus-client has one for each value."""
+    """Observe many values with one write to each bucket: prometheus-client needs one for each value."""
     # The histogram's private parts, as `observe` of prometheus-client 0.26.0 uses them.
     if values:
         histogram._sum.inc(sum(values))
-    places = [bisect_left(histogram._upper_bounds, value) for value in values]
-    for place in set(places):
-        histogram._buckets[place].inc(places.count(place))
+    buckets = [bisect_left(histogram._upper_bounds, value) for value in values]
+    for bucket in set(buckets):
+        histogram._buckets[bucket].inc(buckets.count(bucket))
 
 
-@cache  # to look it up takes as long as to count
+@cache  # `labels` takes as long as the count itself
 def child(metric: Any, *labels: object) -> Any:
-    """Give what counts for these labels of a metric; their values are few, such as routes and versions on disk."""
+    """Return the child of a metric with these labels, which must have few values, such as routes and versions."""
     return metric.labels(*labels)
 
 
 class VersionGauges:
-    """Keeps the gauges of versions as a repository has them."""
+    """The gauges of the versions in a repository."""
 
     def __init__(self) -> None:
         self._shown: set[tuple[Gauge, int, str]] = set()
 
     def update(self, repository: Repository) -> None:
-        """Show the states of the versions; what is no longer so is shown as zero."""
-        true = {(VERSION_STATE, version.number, str(version.state)) for version in repository.versions()}
-        true |= {(VERSION_LOADED, version.number, "") for version in repository.versions() if version.model}
-        true |= {(VERSION_REFUSED, version.number, "") for version in repository.versions() if version.reason}
-        true |= {(VERSION_MISREADS, version.number, "") for version in repository.versions() if version.fault}
-        self._shown |= true | {(VERSION_MISREADS, version.number, "") for version in repository.versions()}
+        """Set the gauges to the states of the versions. A state that has ended is zero."""
+        current = {(VERSION_STATE, version.number, str(version.state)) for version in repository.versions()}
+        current |= {(VERSION_LOADED, version.number, "") for version in repository.versions() if version.model}
+        current |= {(VERSION_REFUSED, version.number, "") for version in repository.versions() if version.error}
+        current |= {(VERSION_MISREADS, version.number, "") for version in repository.versions() if version.fault}
+        self._shown |= current | {(VERSION_MISREADS, version.number, "") for version in repository.versions()}
         for gauge, number, state in self._shown:
-            gauge.labels(*filter(None, (str(number), state))).set((gauge, number, state) in true)
+            gauge.labels(*filter(None, (str(number), state))).set((gauge, number, state) in current)
 
 
 def scrape(repository: Repository) -> bytes:
-    """Write all metrics of all processes; of versions, those that are on disk."""
-    present = {str(version.number) for version in repository.versions()}
-    return generate_latest(_Present(_collector(), {None, *present}))
+    """Write the metrics of all processes, without the versions that are no longer on disk."""
+    versions = {str(version.number) for version in repository.versions()}
+    return generate_latest(_PresentVersions(_collector(), {None, *versions}))
 
 
 def totals(version: int) -> dict[tuple[str, ...], float]:
-    """Sum what a version did in all processes, by a sample's name and the values of its other labels."""
+    """Return the samples of a version, over all processes, by their names and the values of their other labels."""
     return {
         (sample.name, *(value for name, value in sample.labels.items() if name != "version")): sample.value
         for metric in _collector().collect()
@@ -140,26 +143,26 @@ def totals(version: int) -> dict[tuple[str, ...], float]:
 
 
 def _collector() -> Collector:
-    return _Shared() if multiprocess_metrics.is_made() else REGISTRY
+    return _SharedMetrics() if multiprocess_metrics.has_folder() else REGISTRY
 
 
-class _Shared(Collector):
-    """The metrics of all processes, none of which is being added to another."""
+class _SharedMetrics(Collector):
+    """The metrics of all processes."""
 
     def collect(self) -> Iterable[Metric]:
         # `merge` is in no documentation: read in prometheus-client 0.26.0.
         with multiprocess_metrics.lock(fcntl.LOCK_SH) as folder:
-            metrics: Iterable[Metric] = MultiProcessCollector.merge(map(str, multiprocess_metrics.files(folder)))
+            metrics: Iterable[Metric] = MultiProcessCollector.merge(map(str, multiprocess_metrics.list_files(folder)))
         return metrics
 
 
-class _Present(Collector):
-    """Leaves out the versions that are no longer there, so that their number stays bounded."""
+class _PresentVersions(Collector):
+    """The metrics without the samples of deleted versions, so that their number stays bounded."""
 
     def __init__(self, collector: Collector, versions: set[str | None]) -> None:
         self._collector, self._versions = collector, versions
 
     def collect(self) -> Iterable[Metric]:
         for metric in self._collector.collect():
-            metric.samples = [each for each in metric.samples if each.labels.get("version") in self._versions]
+            metric.samples = [sample for sample in metric.samples if sample.labels.get("version") in self._versions]
             yield metric

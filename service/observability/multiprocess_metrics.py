@@ -1,4 +1,4 @@
-"""The folder in which worker processes share their metrics, as the master process keeps it."""
+"""The folder in which worker processes share their metrics. The master process creates and removes it."""
 
 import fcntl
 import os
@@ -8,38 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client looks there
-MEMORY = "/dev/shm"  # noqa: S108
-FILES = 4  # of a process: prometheus-client has one for each kind of metric, and for each mode of gauges
-FILE_BYTES = 64 * 2**10  # as prometheus-client begins each; a full one is doubled
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it
+MEMORY_FOLDER = "/dev/shm"  # noqa: S108
+FILES_PER_PROCESS = 4  # prometheus-client writes one for each kind of metric, and for each mode of gauges
+FILE_BYTES = 64 * 2**10  # the initial size in prometheus-client, which doubles a full file
 
 
-def make(workers: int) -> str | None:
-    """Make the folder, and return the one it is in; worker processes find it in their environment.
+def create_folder(workers: int) -> str | None:
+    """Create the folder, set its variable for worker processes, and return its parent.
 
-    Where no folder has space for the counts of as many workers, there is none, and each process counts by itself.
-    Each master process has its own: another, that replaces it on SIGUSR2, would find its folder gone.
+    Return None if no parent has space for the counts of all workers: each process then counts by itself.
+    A master process that replaces this one on SIGUSR2 creates its own folder, as this one is removed.
     """
-    os.environ.pop(VARIABLE, None)
-    processes = 1 + 2 * workers  # what the dead ones counted; and on SIGHUP there are those that come and those that go
-    parent = folder_with(processes * FILES * FILE_BYTES)
+    os.environ.pop(FOLDER_VARIABLE, None)
+    processes = 1 + 2 * workers  # the counts of all dead processes, and on SIGHUP the old workers beside the new
+    parent = find_folder(processes * FILES_PER_PROCESS * FILE_BYTES)
     if parent:
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="mnist-metrics-", dir=parent)
+        os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="mnist-metrics-", dir=parent)
     return parent
 
 
-def folder_with(space: int) -> str | None:
-    """Return the first folder for temporary files, those in memory first, that takes a file of `space` bytes."""
-    return next((folder for folder in _folders() if _takes(folder, space)), None)
+def find_folder(size: int) -> str | None:
+    """Return the first folder for temporary files that has space for `size` bytes. Memory comes first."""
+    return next((folder for folder in _temporary_folders() if _has_space(folder, size)), None)
 
 
-def _folders() -> Iterator[str]:
-    yield MEMORY
-    with suppress(FileNotFoundError):  # none can be written
+def _temporary_folders() -> Iterator[str]:
+    yield MEMORY_FOLDER
+    with suppress(FileNotFoundError):  # no folder is writable
         yield tempfile.gettempdir()
 
 
-def _takes(folder: str, size: int) -> bool:
+def _has_space(folder: str, size: int) -> bool:
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             reserve(file.fileno(), size)
@@ -49,10 +49,10 @@ def _takes(folder: str, size: int) -> bool:
 
 
 def reserve(file: int, size: int) -> None:
-    """Make an open file at least `size` bytes long, all of which it has space for.
+    """Extend an open file to at least `size` bytes, and reserve the space for them.
 
     Raises:
-        OSError: there is too little.
+        OSError: there is too little space.
 
     """
     if hasattr(os, "posix_fallocate"):
@@ -61,31 +61,31 @@ def reserve(file: int, size: int) -> None:
         os.truncate(file, max(size, os.fstat(file).st_size))
 
 
-def is_made() -> bool:
-    """Return whether there is such a folder."""
-    return VARIABLE in os.environ
+def has_folder() -> bool:
+    """Return whether processes share their metrics."""
+    return FOLDER_VARIABLE in os.environ
 
 
-def remove() -> None:
+def remove_folder() -> None:
     """Remove the folder, at the end."""
-    if is_made():
-        shutil.rmtree(os.environ[VARIABLE], ignore_errors=True)
+    if has_folder():
+        shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)
 
 
-def files(folder: Path) -> list[Path]:
-    """List the files that hold anything: a process may have died, or be seen, before it has written to its own."""
+def list_files(folder: Path) -> list[Path]:
+    """Return the files that are not empty. A file is empty before its process has written to it."""
     return [file for file in folder.glob("*.db") if file.stat().st_size]
 
 
-def bury(process: int) -> None:
-    """Add what a dead process counted to what all dead ones did, so that no number of deaths slows a scrape."""
+def merge_dead_process(process: int) -> None:
+    """Add the counts of a dead process to the sums over dead processes, so that no number of deaths slows a scrape."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    if not is_made():
+    if not has_folder():
         return
     with lock(fcntl.LOCK_EX) as folder:
         mark_process_dead(process)
-        for file in files(folder):
+        for file in list_files(folder):
             kind, _, owner = file.stem.rpartition("_")
             if owner == str(process):
                 try:
@@ -98,7 +98,7 @@ def _add(file: Path, total: Path) -> None:
     from service.observability.reserved_counts import ReservedDict
 
     sums = ReservedDict(str(total))
-    # Private, as are the files' names: read in prometheus-client 0.26.0.
+    # Private, as are the names of the files: read in prometheus-client 0.26.0.
     for key, value, _, _ in ReservedDict.read_all_values_from_file(str(file)):
         sums.write_value(key, sums.read_value(key)[0] + value, 0.0)
     sums.close()
@@ -106,8 +106,8 @@ def _add(file: Path, total: Path) -> None:
 
 @contextmanager
 def lock(kind: int) -> Iterator[Path]:
-    """Lock the files: those who read them (fcntl.LOCK_SH) see none twice, while one is added to another (LOCK_EX)."""
-    folder = Path(os.environ[VARIABLE])
+    """Lock the files to read (fcntl.LOCK_SH) or merge them (LOCK_EX): no count is read twice. Yield the folder."""
+    folder = Path(os.environ[FOLDER_VARIABLE])
     with open(folder / "lock", "w") as file:
         fcntl.flock(file, kind)
         yield folder

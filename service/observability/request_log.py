@@ -1,4 +1,4 @@
-"""What is kept of each request: its line in the log, and what it adds to the metrics."""
+"""The request log: one line for each request, and what the request adds to the metrics."""
 
 import logging
 import re
@@ -17,113 +17,108 @@ from service.errors import ServiceError
 from service.inference.predictor import Stage
 from service.observability import metrics
 
-# Others' identifiers are taken where they can't break a line or fill the log.
+# A client's identifiers are logged if they can't break a line or fill the log.
 REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,64})?")
 
 NO_ROUTE = "none"
-LINES = 6  # of the log, written together: a pipe takes 4096 bytes of one process without those of another between them
+LINES_PER_WRITE = 6  # a pipe does not mix up to 4096 bytes of one write with the bytes of other processes
 
-Span = tuple[float, float]  # when something began and ended, by time.perf_counter()
+Interval = tuple[float, float]  # start and end, by time.perf_counter()
 
 log = logging.getLogger("service.requests")
 
-ARRIVED = "service.arrived"  # in an environ: when the request was whole, by time.perf_counter()
+ARRIVAL_KEY = "service.arrived"  # in an environ: when the last byte of the request arrived, by time.perf_counter()
 
 
-class Record:
-    """One request, from its arrival to its answer. It observes the predictor."""
+class LogEntry:
+    """The entry of one request, from its arrival to its response. It is the instrumentation of the predictor."""
 
-    def __init__(self, environ: Mapping[str, Any], shows: bool = True) -> None:
-        """Open it.
+    def __init__(self, environ: Mapping[str, Any], counts_in_flight: bool = True) -> None:
+        """Start the entry.
 
         Args:
             environ: the request's WSGI environ.
-            shows: its pictures are counted as in flight, until it is closed.
+            counts_in_flight: whether the gauge of images in flight counts the images until the entry is written.
 
         """
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        self.id = request_id if REQUEST_ID.fullmatch(request_id) else secrets.token_hex(16)
         traceparent = environ.get("HTTP_TRACEPARENT", "")
         self.traceparent = traceparent if TRACEPARENT.fullmatch(traceparent) else None
-        self.method, self.bytes = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
+        self.method, self.content_length = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
         self.started = perf_counter()
-        self.arrived: float = environ.get(ARRIVED, self.started)
+        self.arrived: float = environ.get(ARRIVAL_KEY, self.started)
         self.version: int | None = None
-        self.pictures = 0
-        self.digits = 0  # read in pictures of several
-        self.answer: tuple[int, float] | None = None  # digit and confidence, of a single picture
+        self.images = 0
+        self.read_digits = 0  # by /read, in all images
+        self.prediction: tuple[int, float] | None = None  # digit and confidence, if the request has one image
         self.route, self.status, self.answered = NO_ROUTE, 0, self.started
-        self.spans: defaultdict[Stage, list[Span]] = defaultdict(list)
-        self.predicting: Span | None = None  # if that was together with others, which is counted there
-        self.in_flight = 0
-        self._shows = shows
+        self.intervals: defaultdict[Stage, list[Interval]] = defaultdict(list)
+        self.batch_interval: Interval | None = None  # of a prediction together with other requests
+        self.images_in_flight = 0
+        self._counts_in_flight = counts_in_flight
 
-    def reads(self, pictures: int) -> None:
-        """Count picture files that are taken."""
-        self._count(pictures)
+    def on_images(self, images: int) -> None:
+        """Count image files, before they are decoded."""
+        self._count(images)
 
     def stage(self, name: Stage) -> "_Stopwatch":
-        """Measure a stage of a picture's way."""
-        return _Stopwatch(self.spans[name])
+        """Measure a stage of an image's preparation or prediction."""
+        return _Stopwatch(self.intervals[name])
 
-    def predicted(self, version: int, probabilities: NDArray[np.float32]) -> None:
-        """Note and count the answers to a batch, float32 (n, 10)."""
-        self._count(len(probabilities) - self.pictures)
-        metrics.count_answers(version, probabilities)
-        self._note(probabilities)
+    def on_predictions(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Count the predictions of a batch, float32 (n, 10)."""
+        self._count(len(probabilities) - self.images)
+        metrics.count_predictions(version, probabilities)
+        self._set_prediction(probabilities)
 
-    def read(self, version: int, probabilities: NDArray[np.float32]) -> None:
-        """Note and count the digits read in one picture, float32 (n, 10)."""
-        self.digits += len(probabilities)
-        metrics.DIGITS_PER_PICTURE.observe(len(probabilities))
-        metrics.count_answers(version, probabilities)
+    def on_read_digits(self, version: int, probabilities: NDArray[np.float32]) -> None:
+        """Count the digits read in one image, float32 (n, 10)."""
+        self.read_digits += len(probabilities)
+        metrics.DIGITS_PER_IMAGE.observe(len(probabilities))
+        metrics.count_predictions(version, probabilities)
 
-    def shares(self, predicting: Span, probabilities: NDArray[np.float32]) -> None:
-        """Note answers float32 (n, 10) that are part of a batch with others."""
-        self.predicting = predicting
-        self._count(len(probabilities) - self.pictures)
-        self._note(probabilities)
+    def on_batched_predictions(self, interval: Interval, probabilities: NDArray[np.float32]) -> None:
+        """Count this request's part of a batch, float32 (n, 10). The caller counts the batch in the metrics."""
+        self.batch_interval = interval
+        self._count(len(probabilities) - self.images)
+        self._set_prediction(probabilities)
 
-    def _note(self, probabilities: NDArray[np.float32]) -> None:
+    def _set_prediction(self, probabilities: NDArray[np.float32]) -> None:
         if len(probabilities) == 1:
             confidence = max(row := probabilities[0].tolist())
-            self.answer = row.index(confidence), confidence
+            self.prediction = row.index(confidence), confidence
 
-    def _count(self, pictures: int) -> None:
-        """Count pictures taken: files where they are decoded, vectors where they are predicted."""
-        if pictures > 0:
-            self.pictures += pictures
-            if self._shows:
-                self.in_flight += pictures
-                metrics.PICTURES_IN_FLIGHT.inc(pictures)
+    def _count(self, images: int) -> None:
+        """Count images: files where they are decoded, vectors where they are predicted."""
+        if images > 0:
+            self.images += images
+            if self._counts_in_flight:
+                self.images_in_flight += images
+                metrics.IMAGES_IN_FLIGHT.inc(images)
 
-    def close(self, route: str, status: int) -> None:
-        """Count the request and write its line."""
-        self.finish(route, status)
-        close([self])
-
-    def finish(self, route: str, status: int) -> None:
-        """Note how the request was answered, and when: now."""
+    def on_response(self, route: str, status: int) -> None:
+        """Note the status of the response, and the time as the end of the request."""
         self.route, self.status, self.answered = route, status, perf_counter()
 
     def times(self) -> tuple[float, ...]:
-        """Give when each of the parts of the request began, and when the last ended, as `metrics.PARTS` has them."""
-        predicting = self.predicting or self.spans.get("predict", [(self.started, self.started)])[-1]
-        return self.arrived, self.started, *predicting, self.answered
+        """Return when each of `metrics.REQUEST_PARTS` began, and when the last one ended."""
+        predict = self.batch_interval or self.intervals.get("predict", [(self.started, self.started)])[-1]
+        return self.arrived, self.started, *predict, self.answered
 
     def fields(self) -> dict[str, object]:
-        """Give what the log's line says."""
-        digit, confidence = self.answer or (None, None)
+        """Return the fields of the line in the log."""
+        digit, confidence = self.prediction or (None, None)
         fields = {
             "method": self.method,
             "route": self.route,
             "status": self.status,
             "milliseconds": round((self.answered - self.arrived) * 1000, 3),
-            "bytes": int(self.bytes) if self.bytes.isdecimal() else 0,
-            "pictures": self.pictures or None,
+            "bytes": int(self.content_length) if self.content_length.isdecimal() else 0,
+            "pictures": self.images or None,
             "version": self.version,
-            "digits": self.digits or None,
+            "digits": self.read_digits or None,
             "digit": digit,
             "confidence": confidence and round(confidence, 6),
             "id": self.id,
@@ -133,75 +128,88 @@ class Record:
 
 
 class _Stopwatch:
-    """Adds when it began and ended to others."""
+    """A context manager that adds its interval to a list."""
 
-    def __init__(self, spans: list[Span]) -> None:
-        self._spans = spans
+    def __init__(self, intervals: list[Interval]) -> None:
+        self._intervals = intervals
 
     def __enter__(self) -> None:
         self._start = perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._spans.append((self._start, perf_counter()))
+        self._intervals.append((self._start, perf_counter()))
 
 
-def close(records: Sequence[Record]) -> None:
-    """Count requests that are finished, and write their lines."""
-    if shown := sum(record.in_flight for record in records):
-        metrics.PICTURES_IN_FLIGHT.dec(shown)
-    for name in get_args(Stage):
-        spans = [span for record in records if name in record.spans for span in record.spans[name]]
-        metrics.observe_all(metrics.stages[name], [end - start for start, end in spans])
-    whole = [record.answered - record.arrived for record in records if record.pictures]
-    metrics.observe_all(metrics.stages["whole"], whole)
-    for (route, status), count in Counter((record.route, record.status) for record in records).items():
-        metrics.child(metrics.REQUESTS, route, status).inc(count)
-    for version in {record.version for record in records if record.version is not None}:
-        _close_version(version, [record for record in records if record.version == version])
+def write_entries(entries: Sequence[LogEntry]) -> None:
+    """Count requests in the metrics, and write their lines, once they have a response."""
+    _count_requests(entries)
+    for version in {entry.version for entry in entries if entry.version is not None}:
+        _count_version(version, [entry for entry in entries if entry.version == version])
     if log.isEnabledFor(logging.INFO):
-        fields = [record.fields() for record in records]
-        for start in range(0, len(fields), LINES):
-            log.info("request", extra={"fields": fields[start : start + LINES]})
+        fields = [entry.fields() for entry in entries]
+        for start in range(0, len(fields), LINES_PER_WRITE):
+            log.info("request", extra={"fields": fields[start : start + LINES_PER_WRITE]})
 
 
-def _close_version(version: int, records: Sequence[Record]) -> None:
-    succeeded = [record.times() for record in records if record.status < 400]
-    failed = [record.answered - record.arrived for record in records if record.status >= 400]
-    for outcome, number in (("success", len(succeeded)), ("fail", len(failed))):
-        if number:
-            metrics.child(metrics.VERSION_REQUESTS, version, outcome).inc(number)
+def _count_requests(entries: Sequence[LogEntry]) -> None:
+    if images_in_flight := sum(entry.images_in_flight for entry in entries):
+        metrics.IMAGES_IN_FLIGHT.dec(images_in_flight)
+    for name in get_args(Stage):
+        intervals = [interval for entry in entries if name in entry.intervals for interval in entry.intervals[name]]
+        metrics.observe_all(metrics.stages[name], [end - start for start, end in intervals])
+    seconds = [entry.answered - entry.arrived for entry in entries if entry.images]
+    metrics.observe_all(metrics.stages["whole"], seconds)
+    for (route, status), count in Counter((entry.route, entry.status) for entry in entries).items():
+        metrics.child(metrics.REQUESTS, route, status).inc(count)
+
+
+def _count_version(version: int, entries: Sequence[LogEntry]) -> None:
+    succeeded = [entry.times() for entry in entries if entry.status < 400]
+    failed = [entry.answered - entry.arrived for entry in entries if entry.status >= 400]
+    for outcome, count in (("success", len(succeeded)), ("fail", len(failed))):
+        if count:
+            metrics.child(metrics.VERSION_REQUESTS, version, outcome).inc(count)
     if failed:
         metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(sum(failed))
-    for place, part in enumerate(metrics.PARTS):
+    for index, part in enumerate(metrics.REQUEST_PARTS):
         if succeeded:
-            metrics.child(metrics.VERSION_SECONDS, version, part).inc(sum(t[place + 1] - t[place] for t in succeeded))
+            seconds = sum(times[index + 1] - times[index] for times in succeeded)
+            metrics.child(metrics.VERSION_SECONDS, version, part).inc(seconds)
 
 
 def init_app(app: flask.Flask) -> None:
-    """Keep a record of each request of an application."""
-    app.before_request(_open)
-    app.after_request(_close)
+    """Log each request of an application."""
+    app.before_request(_start_entry)
+    app.after_request(_write_entry)
 
 
-def current() -> Record:
-    """Get the record of the current request."""
-    return cast(Record, g.record)
+def current() -> LogEntry:
+    """Return the entry of the current request."""
+    return cast(LogEntry, g.log_entry)
 
 
-def _open() -> None:
-    g.record = Record(request.environ)
+def _start_entry() -> None:
+    g.log_entry = LogEntry(request.environ)
 
 
-def _close(response: flask.Response) -> flask.Response:
-    route = request.url_rule.rule if request.url_rule else NO_ROUTE
-    response.headers["X-Request-ID"] = current().id
-    current().close(route, response.status_code)
+def _write_entry(response: flask.Response) -> flask.Response:
+    entry = current()
+    entry.on_response(request.url_rule.rule if request.url_rule else NO_ROUTE, response.status_code)
+    write_entries([entry])
+    response.headers["X-Request-ID"] = entry.id
     return response
 
 
-def refuse(error: ServiceError, environ: Mapping[str, Any]) -> str:
-    """Record a request that is refused before the application sees it, or all that came of one; give its identifier."""
-    record = Record(environ)
+def log_rejection(error: ServiceError, environ: Mapping[str, Any]) -> str:
+    """Count and log a request that the server rejects before the application sees it, and return its identifier.
+
+    Args:
+        error: the reason.
+        environ: the request's WSGI environ, which is empty if the request did not arrive whole.
+
+    """
+    entry = LogEntry(environ)
     metrics.REJECTED.labels(error.code).inc()
-    record.close(NO_ROUTE, error.status)
-    return record.id
+    entry.on_response(NO_ROUTE, error.status)
+    write_entries([entry])
+    return entry.id
