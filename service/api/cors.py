@@ -1,4 +1,4 @@
-"""Which pages of other origins may use the service: none, unless they are set."""
+"""Cross-origin requests: which pages of other origins may use the service. By default none may."""
 
 import re
 from typing import Any
@@ -9,10 +9,10 @@ from flask_cors import CORS
 from service.errors import SettingsError
 from service.settings import Settings
 
-# As browsers send it: without a path, nor a slash at the end.
+# As browsers send it: without a path or a slash at the end.
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 
-# What a page of another origin may send, and read of an answer.
+# The headers that a page of another origin may send, and those that it may read.
 HEADERS: dict[str, Any] = {
     "allow_headers": [
         "Authorization", "Content-Type", "Inference-Header-Content-Length", "traceparent", "X-API-Key", "X-Request-ID",
@@ -22,26 +22,28 @@ HEADERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def read(settings: Settings) -> list[str]:
-    """Give the origins that are set.
+def read_origins(settings: Settings) -> list[str]:
+    """Return the allowed origins in the settings.
 
     Raises:
-        SettingsError: one is no origin.
+        SettingsError: one of them is not an origin.
 
     """
-    origins = [origin for each in settings.cors_origins.split(",") if (origin := each.strip())]
+    origins = [origin for part in settings.cors_origins.split(",") if (origin := part.strip())]
     for origin in origins:
         if origin != "*" and not ORIGIN.fullmatch(origin):
-            raise SettingsError(f"MNIST_CORS_ORIGINS has {origin!r}: an origin is * or such as https://example.org.")
+            raise SettingsError(
+                f"MNIST_CORS_ORIGINS has {origin!r}: use * or an origin such as https://example.org, without a path."
+            )
     return origins
 
 
 def init_app(app: flask.Flask, origins: list[str]) -> None:
-    """Let pages of these origins use an application."""
+    """Allow pages of these origins to use an application."""
     if origins:
-        CORS(app, origins=[each if each == "*" else _exactly(each) for each in origins], **HEADERS)
+        CORS(app, origins=[origin if origin == "*" else _exact_pattern(origin) for origin in origins], **HEADERS)
 
 
-def _exactly(origin: str) -> re.Pattern[str]:
-    """Match an origin and no other: flask-cors takes one with brackets, as of IPv6, for a pattern."""
+def _exact_pattern(origin: str) -> re.Pattern[str]:
+    """Return a pattern that matches this origin only: flask-cors takes origins with brackets (IPv6) for patterns."""
     return re.compile(re.escape(origin) + r"\Z", re.IGNORECASE)

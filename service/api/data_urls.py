@@ -1,4 +1,4 @@
-"""Files as text: base64 (RFC 4648) and data: URLs (RFC 2397), in the forms that clients write them in."""
+"""Files as text: base64 (RFC 4648) and data: URLs (RFC 2397), in the variants that clients send."""
 
 import base64
 from urllib.parse import unquote, unquote_to_bytes
@@ -12,10 +12,10 @@ _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 def decode(text: str) -> bytes:
     """Decode base64 or a data: URL to the bytes of a file.
 
-    Base64 may be in either alphabet, with or without padding and line breaks, and percent-encoded.
+    Base64 may use either alphabet, lack padding, have line breaks, and be percent-encoded.
 
     Raises:
-        InvalidBase64: it is neither.
+        InvalidBase64: the text is neither.
 
     """
     text = text.strip()

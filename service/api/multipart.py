@@ -1,7 +1,7 @@
-"""The files and fields of multipart forms (RFC 7578): plain files are split at once, in a twentieth of werkzeug's time.
+"""Parses multipart forms (RFC 7578). A form of plain files is split in a twentieth of the time that werkzeug takes.
 
-Names may be in any encoding, and are not used: as Latin-1 every byte of a form is a character, so that is how werkzeug
-is shown it.
+Names in a form may have any encoding, and are not used. werkzeug gets the form as Latin-1, where every byte is a
+character.
 """
 
 import re
@@ -13,16 +13,16 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from service.errors import NoImage, TooLarge
 
-MAX_HEAD_BYTES = 2**16  # of what stands before a part
-CHUNK_BYTES = 2**14  # parsed at a time
+MAX_HEAD_BYTES = 2**16  # of the headers of a part
+CHUNK_BYTES = 2**14  # that werkzeug parses at a time
 
-# What curl, browsers, requests and httpx write before a file, unless its name has a quote or more than ASCII.
+# The headers that curl, browsers, requests and httpx write, unless the file name has a quote or non-ASCII characters.
 _HEAD = re.compile(
     rb'Content-Disposition: form-data; name="[ !#-\[\]-~]*"; filename="([ !#-\[\]-~]*)"'
     rb"(?:\r\nContent-Type: [\w./+-]+)?"
 )
 _BOUNDARY = re.compile(r';\s*boundary=(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;"]*))', re.IGNORECASE)
-# Where werkzeug can't read a file's name, as one in Shift JIS that ends in a backslash, it takes the file for a field.
+# werkzeug takes a file for a field if it can't parse the name, such as one in Shift JIS that ends in a backslash.
 _FILE_NAME = re.compile(r";\s*filename\*?[\d*]*=", re.IGNORECASE)
 
 NO_BOUNDARY = "The Content-Type is multipart/form-data without a boundary: let the HTTP library write this header."
@@ -30,36 +30,36 @@ WRONG_BOUNDARY = "The boundary in the Content-Type is nowhere in the form: let t
 CUT_SHORT = "The form is cut short: the boundary at its end is missing. Send it again, whole."
 BROKEN = "The form is broken: each part must have a boundary before it and a Content-Disposition."
 
-Value = tuple[str, bytes]  # of a field: its name and its content
+FormField = tuple[str, bytes]  # name and content
 
 
-def read_boundary(content_type: str) -> str:
-    """Return the boundary that a Content-Type names, its bytes as Latin-1; "" if it names none."""
+def parse_boundary(content_type: str) -> str:
+    """Return the boundary that a Content-Type names, its bytes as Latin-1, or "" if it names none."""
     match = _BOUNDARY.search(content_type)
     return (match["quoted"] or match["token"] or "") if match else ""
 
 
-def read(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes], list[Value]]:
-    """Read the files and the other fields of a form, each in the order sent; a file field left empty is none.
+def parse_form(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes], list[FormField]]:
+    """Return the files of a form and its other fields, both in the order sent. Empty file fields are left out.
 
     Args:
         body: the whole form.
-        boundary: what divides its parts.
-        max_parts: parts that it may have.
+        boundary: the text between its parts.
+        max_parts: the number of parts that the form may have, or None for any number.
 
     Raises:
-        NoImage: the form is broken, or cut short, or has another boundary or none.
-        TooLarge: it has more parts, or one with a head of over `MAX_HEAD_BYTES`.
+        NoImage: the form is broken or cut short, or does not contain the boundary.
+        TooLarge: the form has more parts, or a part with more than `MAX_HEAD_BYTES` of headers.
 
     """
     delimiter = b"--" + boundary.encode("latin-1", "replace")
     if not boundary or delimiter not in body:
         raise NoImage(WRONG_BOUNDARY if boundary else NO_BOUNDARY)
-    files = split(body, delimiter[2:])
+    files = split_plain_form(body, delimiter[2:])
     if files is not None and (max_parts is None or len(files) <= max_parts):
         return files, []
     try:
-        return _parse(body, boundary, max_parts)
+        return _parse_with_werkzeug(body, boundary, max_parts)
     except RequestEntityTooLarge as error:
         raise TooLarge(
             f"The form is too large: at most {max_parts} parts are read, each with a head of {MAX_HEAD_BYTES} bytes."
@@ -68,8 +68,8 @@ def read(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes]
         raise NoImage(BROKEN if delimiter + b"--" in body else CUT_SHORT) from error
 
 
-def split(body: bytes, boundary: bytes) -> list[bytes] | None:
-    """Split a form of nothing but plain files, as `read` does; any other gives None."""
+def split_plain_form(body: bytes, boundary: bytes) -> list[bytes] | None:
+    """Return the files of a form that consists of plain files, or None if the form is of another kind."""
     before, *parts = body.split(b"--" + boundary)
     if before or not parts or parts.pop() not in (b"--\r\n", b"--"):
         return None
@@ -84,9 +84,9 @@ def split(body: bytes, boundary: bytes) -> list[bytes] | None:
     return files
 
 
-def _parse(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes], list[Value]]:
+def _parse_with_werkzeug(body: bytes, boundary: str, max_parts: int | None) -> tuple[list[bytes], list[FormField]]:
     files: list[bytes] = []
-    fields: list[Value] = []
+    fields: list[FormField] = []
     for part, content in _parts(_events(body, boundary, max_parts)):
         if not _is_file(part):
             fields.append((part.name or "", content))

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of all routes, made of the types that requests are parsed by and answers are made of."""
+"""The OpenAPI 3.1 document of all routes, from the types that parse requests and that responses are made of."""
 
 import inspect
 import re
@@ -14,7 +14,6 @@ from werkzeug.routing import Rule
 
 from service import __version__
 from service.api import auth
-from service.api.error_responses import Failure
 from service.errors import (
     HeadersTooLarge,
     MalformedRequest,
@@ -24,6 +23,7 @@ from service.errors import (
     TooLarge,
     Unauthorized,
 )
+from service.inference.schemas import ErrorResponse
 from service.models.store import NAME
 
 Content = Mapping[str, Any]  # the type of a body, or a tuple of alternatives, for each content type that it may have
@@ -33,9 +33,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 JSON = "application/json"
 SCHEMA = "#/components/schemas/{name}"
+ERROR_SCHEMA = "Failure"  # the public name of ErrorResponse, from before the class was renamed
 
-# What any request may be refused for, before its view is asked.
-ANYWHERE: Errors = (MalformedRequest, RequestTimeout, TooLarge, HeadersTooLarge, Overloaded)
+# What any request may be rejected for, before its view is called.
+COMMON_ERRORS: Errors = (MalformedRequest, RequestTimeout, TooLarge, HeadersTooLarge, Overloaded)
 
 # The groups of operations, by blueprint, in the order in which they are shown.
 TAGS = {
@@ -54,19 +55,19 @@ TAGS = {
 }
 
 DESCRIPTION = """\
-Reads handwritten digits from any picture of one: a photo, a scan, a screenshot, a drawing.
+Reads handwritten digits from any image: a photo, a scan, a screenshot, a drawing.
 
-Every error is one plain sentence and a code, in JSON. A method that a path does not have is answered with 405 and the \
-header Allow; below /v1 with 400, as TensorFlow Serving answers it."""
+Every error is one sentence and a code, in JSON. A method that a path does not support is answered with 405 and the \
+header Allow, and below /v1 with 400, as TensorFlow Serving does."""
 
 PATH_PARAMETERS = {
     "version": {"description": "The number of a version.", "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"}},
-    "label": {"description": "A label that a version carries.", "schema": {"type": "string", "pattern": "^[^/:]+$"}},
+    "label": {"description": "A label of a version.", "schema": {"type": "string", "pattern": "^[^/:]+$"}},
 }
 REQUEST_ID: Schema = {
     "name": "X-Request-ID",
     "in": "header",
-    "description": "Names the request in the log. One that is not 1 to 128 letters, digits and _.:/+=@- is replaced.",
+    "description": "The request's name in the log: 1 to 128 letters, digits and _.:/+=@-. Any other value is replaced.",
     "schema": {"type": "string"},
 }
 REQUEST_ID_HEADER: Schema = {
@@ -81,11 +82,11 @@ SECURITY_SCHEMES = {
 
 @dataclass(frozen=True)
 class Operation:
-    """What a view takes and gives; the rest is in its route and its docstring."""
+    """The types of a view's request and response. Its route and its docstring describe the rest."""
 
-    answer: Content
+    response: Content
     body: Content
-    is_body_needed: bool
+    is_body_required: bool
     query: Any
     is_conditional: bool
     errors: Errors
@@ -95,31 +96,42 @@ _operations: dict[Callable[..., Any], Operation] = {}
 
 
 def operation(
-    answer: Any,
+    response: Any,
     *,
     body: Any = None,
-    is_body_needed: bool = True,
+    is_body_required: bool = True,
     query: Any = None,
     is_conditional: bool = False,
     errors: Errors = (),
 ) -> Callable[[View], View]:
-    """Declare what a view takes and gives, for the document.
+    """Declare the types of a view's request and response, for the document.
 
     Args:
-        answer: the type of its JSON; or the type for each content type that it answers; None if it always refuses.
-        body: the same of the body that it takes, if it takes one.
-        is_body_needed: it refuses requests without.
-        query: a struct of its query parameters, if it has any.
-        is_conditional: it answers 304 where the client has its answer already.
-        errors: what it raises, beside `ANYWHERE`.
+        response: the type of its JSON; or the type for each content type; None if it always raises an error.
+        body: the type or types of the request's body, if it has one.
+        is_body_required: whether a request without a body is rejected.
+        query: a struct of the query parameters, if there are any.
+        is_conditional: whether it answers 304 if the client has the response already.
+        errors: the errors that it raises, besides `COMMON_ERRORS`.
 
     """
 
     def declare(view: View) -> View:
-        _operations[view] = Operation(_content(answer), _content(body), is_body_needed, query, is_conditional, errors)
+        _operations[view] = Operation(
+            _content(response), _content(body), is_body_required, query, is_conditional, errors
+        )
         return view
 
     return declare
+
+
+def any_of(*structs: type[msgspec.Struct]) -> Schema:
+    """Return the schema of a value that is one of several structs: msgspec has no union of structs."""
+    return {"anyOf": [_reference(struct) for struct in structs]}
+
+
+def _reference(struct: type[msgspec.Struct]) -> Schema:
+    return {"$ref": SCHEMA.format(name=ERROR_SCHEMA if struct is ErrorResponse else struct.__name__)}
 
 
 def _content(body: Any) -> Content:
@@ -128,13 +140,19 @@ def _content(body: Any) -> Content:
     return body if isinstance(body, Mapping) else {JSON: body}
 
 
-def document(app: flask.Flask, with_keys: bool) -> bytes:
-    """Write the document of an application that has all its routes; `with_keys`, if it asks for keys."""
+def build_document(app: flask.Flask, with_keys: bool) -> bytes:
+    """Return the document of an application, in JSON.
+
+    Args:
+        app: the application, with all of its routes.
+        with_keys: whether the application requires API keys.
+
+    """
     writer = Writer(with_keys)
     paths: dict[str, Schema] = {}
     views = list(app.view_functions)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (views.index(rule.endpoint), len(rule.rule))):
-        if not rule.endpoint.endswith(".static"):  # the files of the pages are no part of the interface
+        if not rule.endpoint.endswith(".static"):  # the files of the pages are not part of the API
             paths.setdefault(_path(rule), {}).update(writer.path_item(rule, app.view_functions[rule.endpoint]))
     content: Schema = {
         "openapi": "3.1.0",
@@ -156,67 +174,64 @@ def document(app: flask.Flask, with_keys: bool) -> bytes:
 
 
 def _path(rule: Rule) -> str:
-    """Write a rule as a template, with the name of the only model in it."""
+    """Return a rule as a path template of OpenAPI, with the name of the only model in it."""
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).replace("{name}", NAME)
 
 
 class Writer:
-    """Describes the operations of paths, and has the schemas that they refer to."""
+    """Describes the operations of paths, and holds the schemas that they refer to."""
 
     def __init__(self, with_keys: bool) -> None:
         self._with_keys = with_keys
-        contents = chain(*((each.answer, each.body) for each in _operations.values()))
-        types = [
-            Failure,
-            *chain(*(_alternatives(type_) for content in contents for type_ in content.values())),
-        ]
-        references, self.schemas = msgspec.json.schema_components(types, ref_template=SCHEMA)
-        self._references = {id(each): schema for each, schema in zip(types, references, strict=True)}
+        contents = chain(*((operation.response, operation.body) for operation in _operations.values()))
+        types = [ErrorResponse, *chain(*(_alternatives(type_) for content in contents for type_ in content.values()))]
+        references, schemas = msgspec.json.schema_components(types, ref_template=SCHEMA)
+        self._references = {id(type_): schema for type_, schema in zip(types, references, strict=True)}
+        error_schema = schemas.pop(ErrorResponse.__name__) | {"title": ERROR_SCHEMA}
+        self.schemas = {ERROR_SCHEMA: error_schema, **schemas}
 
     def path_item(self, rule: Rule, view: Callable[..., Any]) -> Schema:
-        """Describe a rule's operations; that GET has HEAD beside it, and every path OPTIONS, goes without saying."""
+        """Return the path item of a rule, without HEAD, which comes with GET, and OPTIONS, which every path has."""
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         return {method.lower(): self._describe(rule, method.lower(), view) for method in methods}
 
     def _describe(self, rule: Rule, method: str, view: Callable[..., Any]) -> Schema:
         operation, path = _operations[view], _path(rule)
-        is_locked = self._with_keys and path not in auth.HEALTH
-        errors = (*operation.errors, *ANYWHERE, *([Unauthorized] if is_locked else []))
-        described: Schema = {
+        is_locked = self._with_keys and path not in auth.HEALTH_PATHS
+        errors = (*operation.errors, *COMMON_ERRORS, *([Unauthorized] if is_locked else []))
+        fields: Schema = {
             "tags": [TAGS[rule.endpoint.partition(".")[0]]],
-            **_words(view),
+            **_summary(view),
             "operationId": re.sub(r"\W+", "_", f"{method}{path}"),
             "parameters": [
                 *_path_parameters(path),
                 *_query_parameters(operation.query),
                 {"$ref": "#/components/parameters/RequestID"},
             ],
-            "responses": {**self._answer(operation), **_refusals(errors)},
+            "responses": {**self._success(operation), **_error_responses(errors)},
         }
         if operation.body:
-            described["requestBody"] = {"required": operation.is_body_needed, "content": self._schemas(operation.body)}
+            fields["requestBody"] = {"required": operation.is_body_required, "content": self._schemas(operation.body)}
         if self._with_keys and not is_locked:
-            described["security"] = []
-        return described
+            fields["security"] = []
+        return fields
 
-    def _answer(self, operation: Operation) -> Schema:
-        if not operation.answer:
+    def _success(self, operation: Operation) -> Schema:
+        if not operation.response:
             return {}
         headers = {"X-Request-ID": {**REQUEST_ID_HEADER, "required": True}}
-        content = self._schemas(operation.answer)
-        answer = {"200": {"description": "The answer.", "headers": headers, "content": content}}
+        content = self._schemas(operation.response)
+        responses = {"200": {"description": "The answer.", "headers": headers, "content": content}}
         if operation.is_conditional:
-            answer["304"] = {
-                "description": "The client has the answer, as If-None-Match says.",
-                "headers": headers,
-            }
-        return answer
+            description = "The client has the answer, as If-None-Match says."
+            responses["304"] = {"description": description, "headers": headers}
+        return responses
 
     def _schemas(self, content: Content) -> Schema:
         return {kind: {"schema": self._schema(type_)} for kind, type_ in content.items()}
 
     def _schema(self, type_: Any) -> Schema:
-        schemas = [self._references[id(each)] for each in _alternatives(type_)]
+        schemas = [self._references[id(alternative)] for alternative in _alternatives(type_)]
         return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
@@ -224,8 +239,8 @@ def _alternatives(type_: Any) -> tuple[Any, ...]:
     return type_ if isinstance(type_, tuple) else (type_,)
 
 
-def _words(view: Callable[..., Any]) -> Schema:
-    """Take summary and description from a docstring, without its sections."""
+def _summary(view: Callable[..., Any]) -> Schema:
+    """Return the summary and the description in a view's docstring, without its sections."""
     prose = re.split(r"\n\n(?:Args|Raises):", inspect.getdoc(view) or "")[0]
     summary, _, description = prose.partition("\n\n")
     return {"summary": summary.replace("\n", " ").rstrip("."), "description": description}
@@ -241,19 +256,19 @@ def _query_parameters(struct: Any) -> list[Schema]:
         return []
     schema = msgspec.json.schema(struct)["$defs"][struct.__name__]
     return [
-        {"name": name, "in": "query", "required": name in schema["required"], "schema": each}
-        for name, each in schema["properties"].items()
+        {"name": name, "in": "query", "required": name in schema["required"], "schema": parameter}
+        for name, parameter in schema["properties"].items()
     ]
 
 
-def _refusals(errors: Errors) -> Schema:
-    """Describe errors, by their status."""
+def _error_responses(errors: Errors) -> Schema:
+    """Return the responses of errors, by status."""
     ordered = sorted(set(errors), key=attrgetter("status", "code"))
-    return {str(status): _refusal(list(group)) for status, group in groupby(ordered, attrgetter("status"))}
+    return {str(status): _error_response(list(group)) for status, group in groupby(ordered, attrgetter("status"))}
 
 
-def _refusal(errors: list[type[ServiceError]]) -> Schema:
-    """Describe errors of one status, which all have the same headers."""
+def _error_response(errors: list[type[ServiceError]]) -> Schema:
+    """Return the response of errors that have one status, and so the same headers."""
     codes = {"properties": {"code": {"enum": [error.code for error in errors]}}}
     headers = {
         name: {"required": True, "schema": {"type": "string"}, "example": value}
@@ -262,5 +277,5 @@ def _refusal(errors: list[type[ServiceError]]) -> Schema:
     return {
         "description": "\n".join(f"- `{error.code}`: {inspect.getdoc(error)}" for error in errors),
         "headers": {"X-Request-ID": REQUEST_ID_HEADER, **headers},
-        "content": {JSON: {"schema": {"allOf": [{"$ref": SCHEMA.format(name="Failure")}, codes]}}},
+        "content": {JSON: {"schema": {"allOf": [_reference(ErrorResponse), codes]}}},
     }

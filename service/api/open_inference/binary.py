@@ -1,4 +1,4 @@
-"""Triton's binary tensor data extension: raw tensors behind the JSON of a request or an answer.
+"""Triton's binary tensor data extension: raw tensors after the JSON of a request or a response.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
@@ -14,14 +14,14 @@ _LENGTH = struct.Struct("<I")
 
 
 def split(body: bytes, length: str | None) -> tuple[memoryview, memoryview]:
-    """Split a body into its JSON and the bytes behind it, without copying them.
+    """Split a body into its JSON and the raw bytes after it, without copying them.
 
     Args:
-        body: the body, unpacked.
-        length: the value of the header `Inference-Header-Content-Length`; without one, all is JSON.
+        body: the body, decompressed.
+        length: the value of the header `Inference-Header-Content-Length`; None if the whole body is JSON.
 
     Raises:
-        MalformedRequest: the length is no number, or more than there is.
+        MalformedRequest: the length is not a number, or exceeds the body.
 
     """
     view = memoryview(body)
@@ -33,26 +33,26 @@ def split(body: bytes, length: str | None) -> tuple[memoryview, memoryview]:
 
 
 def read_elements(raw: memoryview, count: int, name: str) -> list[bytes]:
-    """Read the elements of a BYTES tensor: each has its length before it, in four little-endian bytes.
+    """Return the elements of a BYTES tensor. Before each stands its length, in four little-endian bytes.
 
     Raises:
-        InvalidTensor: there are fewer or more than `count`, or one is cut short; the tensor's `name` is told.
+        InvalidTensor: there are not `count` elements, or one is cut short. The message has the tensor's `name`.
 
     """
-    elements, place = [], 0
+    elements, end = [], 0
     for number in range(count):
-        start = place + _LENGTH.size
+        start = end + _LENGTH.size
         if start > len(raw):
             raise InvalidTensor(f"{name} has {number} elements, where its shape says {count}.")
-        place = start + _LENGTH.unpack_from(raw, place)[0]
-        if place > len(raw):
-            raise InvalidTensor(f"{name}[{number}] is cut short: {place - start} bytes are announced.")
-        elements.append(bytes(raw[start:place]))
-    if place != len(raw):
-        raise InvalidTensor(f"{name} has {len(raw) - place} bytes more than the {count} elements of its shape.")
+        end = start + _LENGTH.unpack_from(raw, end)[0]
+        if end > len(raw):
+            raise InvalidTensor(f"{name}[{number}] is cut short: {end - start} bytes are announced.")
+        elements.append(bytes(raw[start:end]))
+    if end != len(raw):
+        raise InvalidTensor(f"{name} has {len(raw) - end} bytes more than the {count} elements of its shape.")
     return elements
 
 
 def write_elements(elements: Iterable[bytes]) -> bytes:
-    """Write the elements of a BYTES tensor as they are read."""
+    """Return the bytes of a BYTES tensor, in the form that `read_elements` reads."""
     return b"".join(_LENGTH.pack(len(element)) + element for element in elements)

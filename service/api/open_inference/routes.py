@@ -1,6 +1,6 @@
-"""The Open Inference Protocol, KServe's v2, over the versions that /predict serves.
+"""The Open Inference Protocol, KServe's v2, for the versions that /predict serves.
 
-triton.py has what its tools need, api.routes.health its health.
+The extensions for Triton's tools are in triton.py, the health checks in api/routes/health.py.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -19,11 +19,11 @@ from service import __version__
 from service.api.bodies import compress, read_body
 from service.api.error_responses import json_response
 from service.api.open_inference import binary, responses
-from service.api.open_inference.requests import InferRequest, read_request, read_vectors, read_wanted
-from service.api.open_inference.responses import Answer, InferAnswer, Write
+from service.api.open_inference.requests import InferRequest, decode_request, find_output_parameters, read_vectors
+from service.api.open_inference.responses import EncodedResponse, EncodeFn, InferAnswer
 from service.api.openapi import JSON, operation
 from service.api.requests import ONE_DIGIT_ERRORS, SEVEN
-from service.api.routes import predictor, repository, settings
+from service.api.routes import create_predictor, repository, settings
 from service.errors import InvalidJSON, InvalidTensor, ModelError, UnknownModel, UnsupportedMediaType
 from service.inference.predictor import Predictor
 from service.models.loading import Model
@@ -34,14 +34,14 @@ routes = Blueprint("openinference", __name__)
 HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
 PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"]
-MODEL_CONTROL = "model_repository"  # the extension that is there if the setting says so
+MODEL_CONTROL = "model_repository"  # the extension that a setting turns on
 
 
 Raw = Annotated[
     str,
     Meta(
-        description=f"JSON as that of application/json, of as many bytes as the header {binary.HEADER} says; and right "
-        "after it the bytes of every tensor that is sent raw, little-endian and by rows.",
+        description=f"The JSON of application/json, whose length in bytes is in the header {binary.HEADER}; "
+        "after it the bytes of each tensor that is sent raw, little-endian and in row-major order.",
         extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"},
     ),
 ]
@@ -57,11 +57,11 @@ InferBody = Annotated[
 
 
 class ServerMetadata(msgspec.Struct, frozen=True):
-    """Which server this is."""
+    """The server's name, version and extensions."""
 
     name: str
     version: str
-    extensions: Annotated[list[str], Meta(description="What is spoken beside the protocol.")]
+    extensions: Annotated[list[str], Meta(description="The extensions of the protocol that it supports.")]
 
 
 class ModelNames(msgspec.Struct, frozen=True):
@@ -75,21 +75,21 @@ class TensorMetadata(msgspec.Struct, frozen=True):
 
     name: str
     datatype: str
-    shape: Annotated[list[int], Meta(description="-1 is any number of pictures.")]
+    shape: Annotated[list[int], Meta(description="-1 is any number of images.")]
 
 
 class ModelMetadata(msgspec.Struct, frozen=True):
     """A model, or a version of it."""
 
     name: str
-    versions: Annotated[list[str], Meta(description="Those that are served; or the one that was asked for.")]
+    versions: Annotated[list[str], Meta(description="All versions that are served, or the requested one.")]
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
 
 
 class ModelReady(msgspec.Struct, frozen=True):
-    """That a model takes requests."""
+    """A model accepts requests."""
 
     name: str
     ready: bool
@@ -99,7 +99,7 @@ class ModelReady(msgspec.Struct, frozen=True):
 @routes.get("/v2/")
 @operation(ServerMetadata)
 def server_metadata() -> flask.Response:
-    """Tell which server this is, and what it speaks."""
+    """Return the server's name, version and extensions."""
     control = [MODEL_CONTROL] if settings().model_control else []
     return json_response(ServerMetadata("mnist-service", __version__, [*EXTENSIONS, *control]))
 
@@ -115,14 +115,14 @@ def models() -> flask.Response:
 @routes.get("/v2/models/<name>/versions/<version>")
 @operation(ModelMetadata, errors=(UnknownModel, ModelError))
 def model_metadata(name: str, version: str | None = None) -> flask.Response:
-    """Describe the model's input and output, and tell which versions of it are served."""
+    """Return the model's input and output, and its versions."""
     model = find_model(name, version)
     signature = model.signature
-    every = [str(number) for number in repository().numbers()]
+    versions = [str(number) for number in repository().numbers()] if version is None else [str(model.version)]
     return json_response(
         ModelMetadata(
             NAME,
-            every if version is None else [str(model.version)],
+            versions,
             PLATFORM,
             [TensorMetadata(signature.input, "FP32", [-1, *signature.shape])],
             [TensorMetadata(signature.output, "FP32", [-1, 10])],
@@ -134,7 +134,7 @@ def model_metadata(name: str, version: str | None = None) -> flask.Response:
 @routes.get("/v2/models/<name>/versions/<version>/ready")
 @operation(ModelReady, errors=(UnknownModel, ModelError))
 def model_ready(name: str, version: str | None = None) -> flask.Response:
-    """Answer 200 if the model, or this version of it, takes requests."""
+    """Answer 200 if the model, or this version of it, accepts requests."""
     find_model(name, version)
     return json_response(ModelReady(NAME, True))
 
@@ -147,37 +147,44 @@ def model_ready(name: str, version: str | None = None) -> flask.Response:
     errors=(UnknownModel, ModelError, InvalidJSON, InvalidTensor, UnsupportedMediaType, *ONE_DIGIT_ERRORS),
 )
 def infer(name: str, version: str | None = None) -> flask.Response:
-    """Give the probability of each digit in each picture of the request."""
-    reader = predictor(find_model(name, version))
-    vectors, write = read(read_body(request), request.environ, reader)
-    headers, body = write(reader.probabilities(vectors))
+    """Return the probability of each digit for each image of the request."""
+    predictor = create_predictor(find_model(name, version))
+    vectors, encode = parse_request(read_body(request), request.environ, predictor)
+    headers, body = encode(predictor.probabilities(vectors))
     return flask.Response(body, headers=headers)
 
 
-def read(body: bytes, environ: Mapping[str, Any], reader: Predictor) -> tuple[NDArray[np.float32], Write]:
-    """Take the pictures of a request, by its unpacked body and its environ, as vectors float32 (n, 784).
+def parse_request(
+    body: bytes, environ: Mapping[str, Any], predictor: Predictor
+) -> tuple[NDArray[np.float32], EncodeFn]:
+    """Return the images of a request as vectors float32 (n, 784), and the function that encodes the response.
 
-    With them comes what writes the headers and the body of the answer, of probabilities float32 (n, 10).
+    Args:
+        body: the request's body, decompressed.
+        environ: its WSGI environ.
+        predictor: the predictor of the requested version.
 
     Raises:
-        ServiceError: what `infer` declares.
+        ServiceError: any of the errors that `infer` declares.
 
     """
-    asked, raw = read_request(body, environ.get(HEADER_VARIABLE), reader.model)
-    wanted = read_wanted(asked, reader.model)
-    accepted = environ.get("HTTP_ACCEPT_ENCODING")
+    message, raw = decode_request(body, environ.get(HEADER_VARIABLE), predictor.model)
+    parameters = find_output_parameters(message, predictor.model)
+    accept_encoding = environ.get("HTTP_ACCEPT_ENCODING")
 
-    def write(probabilities: NDArray[np.float32]) -> Answer:
-        return compress(*responses.write(probabilities, reader.model, wanted, asked.id), accepted)
+    def encode(probabilities: NDArray[np.float32]) -> EncodedResponse:
+        return compress(
+            *responses.encode_response(probabilities, predictor.model, parameters, message.id), accept_encoding
+        )
 
-    return read_vectors(asked, raw, reader), write
+    return read_vectors(message, raw, predictor), encode
 
 
 def find_model(name: str, version: str | None) -> Model:
-    """Give the model of that name: the default version, or one by its number.
+    """Return the default version of the model, or a version by its number.
 
     Raises:
-        UnknownModel: there is none of that name or number.
+        UnknownModel: no model has the name, or no version the number.
         ModelError: no version can be served.
 
     """
@@ -185,23 +192,23 @@ def find_model(name: str, version: str | None) -> Model:
     if version is None:
         return repository().default()
     try:
-        return repository().model(_number(version))
+        return repository().model(_parse_number(version))
     except UnknownModel as error:
         raise UnknownModel(f"Request for unknown model: '{NAME}' version {version} is not found.") from error
 
 
 def check_name(name: str) -> None:
-    """See that a model's name is that of the one model.
+    """Check that a model's name is the name of the only model.
 
     Raises:
-        UnknownModel: it isn't.
+        UnknownModel: it is another name.
 
     """
     if name != NAME:
         raise UnknownModel(f"Request for unknown model: '{name}' is not found.")
 
 
-def _number(version: str) -> int:
+def _parse_number(version: str) -> int:
     if not (version.isascii() and version.isdecimal() and len(version) < 20 and int(version) <= MAX_NUMBER):
         raise UnknownModel(f"{version} is not a number of a version.")
     return int(version)

@@ -1,4 +1,4 @@
-"""What Triton's tools ask a server of the Open Inference Protocol beside it: configuration, statistics, and an index.
+"""Triton's extensions of the Open Inference Protocol that its tools use: configuration, statistics, and an index.
 
 https://github.com/triton-inference-server/server/tree/main/docs/protocol: extension_model_configuration.md,
 extension_statistics.md and extension_model_repository.md
@@ -12,7 +12,7 @@ import msgspec
 from flask import Blueprint, request
 from msgspec import Meta
 
-from service.api.bodies import decode_json, read_body
+from service.api.bodies import read_json
 from service.api.error_responses import json_response
 from service.api.open_inference.routes import PLATFORM, check_name, find_model
 from service.api.openapi import operation
@@ -24,7 +24,7 @@ from service.observability import metrics
 
 routes = Blueprint("triton", __name__)
 
-# What Triton calls the states of a version.
+# Triton's names for the states of a version.
 STATES: dict[State, str] = {
     "START": "LOADING",
     "LOADING": "LOADING",
@@ -39,11 +39,11 @@ class TensorConfig(msgspec.Struct, frozen=True):
 
     name: str
     data_type: str
-    dims: Annotated[list[int], Meta(description="Of one picture.")]
+    dims: Annotated[list[int], Meta(description="Of one image.")]
 
 
 class InstanceGroup(msgspec.Struct, frozen=True):
-    """Where the model runs, and how often at once."""
+    """Where the model runs, and in how many processes."""
 
     name: str
     kind: str
@@ -51,32 +51,32 @@ class InstanceGroup(msgspec.Struct, frozen=True):
 
 
 class ModelConfig(msgspec.Struct, frozen=True):
-    """A version's configuration, as model_config.proto of Triton's names it."""
+    """A version's configuration, with the names of Triton's model_config.proto."""
 
     name: str
     platform: str
-    backend: Annotated[str, Meta(description="What runs it: litert or tensorflow.")]
+    backend: Annotated[str, Meta(description="The runtime: litert or tensorflow.")]
     version_policy: Annotated[dict[str, dict[str, int]], Meta(description="All versions are served.")]
-    max_batch_size: Annotated[int, Meta(description="Most pictures in a request.")]
+    max_batch_size: Annotated[int, Meta(description="The maximum number of images in a request.")]
     input: list[TensorConfig]
     output: list[TensorConfig]
     instance_group: list[InstanceGroup]
 
 
 class Duration(msgspec.Struct, frozen=True):
-    """How often something was done, and how long that took in all."""
+    """How often something happened, and how long it took in total."""
 
     count: int = 0
     ns: Annotated[int, Meta(description="Nanoseconds.")] = 0
 
 
 class InferenceStatistics(msgspec.Struct, frozen=True):
-    """The parts of inferences; there is no cache."""
+    """The time in each part of inferences. There is no cache."""
 
     success: Annotated[Duration, Meta(description="Requests that were answered.")] = Duration()
-    fail: Annotated[Duration, Meta(description="Requests that were refused.")] = Duration()
+    fail: Annotated[Duration, Meta(description="Requests that were rejected.")] = Duration()
     queue: Annotated[Duration, Meta(description="Waiting.")] = Duration()
-    compute_input: Annotated[Duration, Meta(description="Taking the pictures out of requests.")] = Duration()
+    compute_input: Annotated[Duration, Meta(description="Reading and preparing images.")] = Duration()
     compute_infer: Annotated[Duration, Meta(description="Running the model.")] = Duration()
     compute_output: Annotated[Duration, Meta(description="Writing answers.")] = Duration()
     cache_hit: Duration = Duration()
@@ -84,43 +84,45 @@ class InferenceStatistics(msgspec.Struct, frozen=True):
 
 
 class ModelStatistics(msgspec.Struct, frozen=True):
-    """What a version did since the start, in all worker processes."""
+    """The statistics of a version since the start, over all worker processes."""
 
     name: str
     version: str
     last_inference: Annotated[int, Meta(description="Milliseconds since the epoch.")] = 0
-    inference_count: Annotated[int, Meta(description="Pictures that were read.")] = 0
+    inference_count: Annotated[int, Meta(description="Images that were predicted.")] = 0
     execution_count: Annotated[int, Meta(description="Calls of the model.")] = 0
     inference_stats: InferenceStatistics = InferenceStatistics()
-    batch_stats: Annotated[list[InferenceStatistics], Meta(description="Not kept by size of batch.")] = []
+    batch_stats: Annotated[
+        list[InferenceStatistics], Meta(description="Always empty: statistics are not kept by batch size.")
+    ] = []
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """What versions did."""
+    """The statistics of versions."""
 
     model_stats: list[ModelStatistics]
 
 
 class IndexRequest(msgspec.Struct, frozen=True):
-    """What is to be listed."""
+    """Which versions to list."""
 
-    ready: Annotated[bool, Meta(description="Only versions that take requests.")] = False
+    ready: Annotated[bool, Meta(description="List only versions that accept requests.")] = False
 
 
 class ModelIndex(msgspec.Struct, frozen=True):
-    """A version, and what came of it."""
+    """A version and its state."""
 
     name: str
     version: str
     state: Annotated[str, Meta(description="READY, LOADING or UNAVAILABLE.")]
-    reason: Annotated[str, Meta(description="Why it can't be served or be the default.")]
+    reason: Annotated[str, Meta(description="Why it can't be served, or why it can't be the default.")]
 
 
 @routes.get("/v2/models/<name>/config")
 @routes.get("/v2/models/<name>/versions/<version>/config")
 @operation(ModelConfig, errors=(UnknownModel, ModelError))
 def config(name: str, version: str | None = None) -> flask.Response:
-    """Tell how the model, or a version of it, is served."""
+    """Return the configuration of the model, or of one of its versions."""
     model = find_model(name, version)
     return json_response(
         ModelConfig(
@@ -141,7 +143,7 @@ def config(name: str, version: str | None = None) -> flask.Response:
 @routes.get("/v2/models/<name>/versions/<version>/stats")
 @operation(Statistics, errors=(UnknownModel, ModelError))
 def stats(name: str = NAME, version: str | None = None) -> flask.Response:
-    """Tell what every version did, or one."""
+    """Return the statistics of all versions, or of one."""
     check_name(name)
     if version is not None:
         return json_response(Statistics([statistics(find_model(name, version).version)]))
@@ -149,10 +151,10 @@ def stats(name: str = NAME, version: str | None = None) -> flask.Response:
 
 
 def statistics(version: int) -> ModelStatistics:
-    """Tell what a version did, by any protocol, in all worker processes."""
+    """Return the statistics of a version, by all protocols and over all worker processes."""
     totals = defaultdict(float, metrics.totals(version))
-    succeeded, failed = (int(totals["mnist_version_requests_total", each]) for each in ("success", "fail"))
-    parts = {part: _duration(succeeded, totals["mnist_version_seconds_total", part]) for part in metrics.PARTS}
+    succeeded, failed = (int(totals["mnist_version_requests_total", outcome]) for outcome in ("success", "fail"))
+    parts = {part: _duration(succeeded, totals["mnist_version_seconds_total", part]) for part in metrics.REQUEST_PARTS}
     calls = int(totals["mnist_version_calls_total",])
     parts["compute_infer"] = msgspec.structs.replace(parts["compute_infer"], count=calls)
     return ModelStatistics(
@@ -162,7 +164,7 @@ def statistics(version: int) -> ModelStatistics:
         int(totals["mnist_confidence_count",]),
         calls,
         InferenceStatistics(
-            success=Duration(succeeded, sum(each.ns for each in parts.values())),
+            success=Duration(succeeded, sum(part.ns for part in parts.values())),
             fail=_duration(failed, totals["mnist_version_seconds_total", "fail"]),
             **parts,
         ),
@@ -174,18 +176,17 @@ def _duration(count: int, seconds: float) -> Duration:
 
 
 @routes.post("/v2/repository/index")
-@operation(list[ModelIndex], body=IndexRequest, is_body_needed=False, errors=(InvalidJSON, UnsupportedMediaType))
+@operation(list[ModelIndex], body=IndexRequest, is_body_required=False, errors=(InvalidJSON, UnsupportedMediaType))
 def index() -> flask.Response:
-    """List all versions, also those that can't be served."""
-    body = read_body(request)
-    asked = decode_json(body, IndexRequest) if body else IndexRequest()
-    listed = [
-        ModelIndex(NAME, str(version.number), STATES[version.state], version.remark or _unloaded(version))
+    """List all versions, including those that can't be served."""
+    options = read_json(request, IndexRequest)
+    entries = [
+        ModelIndex(NAME, str(version.number), STATES[version.state], version.problem or _unloaded_reason(version))
         for version in reversed(repository().versions())
-        if version.state == "AVAILABLE" or not asked.ready
+        if version.state == "AVAILABLE" or not options.ready
     ]
-    return json_response(listed)
+    return json_response(entries)
 
 
-def _unloaded(version: Version) -> str:
+def _unloaded_reason(version: Version) -> str:
     return "Unloaded: it is served under its number alone." if repository().is_withdrawn(version.number) else ""

@@ -1,30 +1,26 @@
-"""The HTTP surface, one module for each part of it. A route does HTTP and nothing else."""
+"""The routes, one module for each part of the API, and what their views share. A view does HTTP and nothing else."""
 
-from typing import cast
-
-import flask
-
+from service.api.components import components
 from service.errors import TooLarge
 from service.inference.predictor import Predictor
 from service.models.loading import Model
 from service.models.repository import Repository
 from service.observability import request_log
-from service.preparation.finder import Finder
 from service.settings import Settings
 
 
 def settings() -> Settings:
-    """Get the settings of the application that answers the current request."""
-    return cast(Settings, flask.current_app.extensions["settings"])
+    """Return the settings of the application that answers the current request."""
+    return components().settings
 
 
 def repository() -> Repository:
-    """Get the versions of the application that answers the current request."""
-    return cast(Repository, flask.current_app.extensions["repository"])
+    """Return the versions of the application that answers the current request."""
+    return components().repository
 
 
-def predictor(model: Model | None = None) -> Predictor:
-    """Make a predictor of a model, or of the version that is the default now: ask once a request.
+def create_predictor(model: Model | None = None) -> Predictor:
+    """Return a predictor of a model, or of the default version at this moment. Call it once for each request.
 
     Raises:
         ModelError: no version can be served.
@@ -32,16 +28,15 @@ def predictor(model: Model | None = None) -> Predictor:
     """
     model = model or repository().default()
     request_log.current().version = model.version
-    finder = cast(Finder, flask.current_app.extensions["finder"])
-    return Predictor(model, finder, settings(), request_log.current())
+    return Predictor(model, components().finder, settings(), request_log.current())
 
 
-def check_count(pictures: int, limit: int) -> None:
-    """See that a request has no more pictures than are read.
+def check_count(count: int, limit: int) -> None:
+    """Check that a request does not have more images than the limit.
 
     Raises:
-        TooLarge: it has.
+        TooLarge: it has more.
 
     """
-    if pictures > limit:
-        raise TooLarge(f"The request has {pictures} pictures: at most {limit} are read.")
+    if count > limit:
+        raise TooLarge(f"The request has {count} images: at most {limit} are read.")

@@ -1,12 +1,12 @@
-"""Whether the service lives and takes requests, for load balancers and orchestrators."""
+"""GET /livez and /readyz: the health checks of load balancers and orchestrators."""
 
-import threading
-from typing import Literal, cast
+from typing import Literal
 
 import flask
 import msgspec
-from flask import Blueprint, current_app
+from flask import Blueprint
 
+from service.api.components import components
 from service.api.error_responses import json_response
 from service.api.openapi import operation
 from service.api.routes import repository
@@ -16,13 +16,13 @@ routes = Blueprint("health", __name__)
 
 
 class Live(msgspec.Struct, frozen=True):
-    """That the process lives."""
+    """The process is alive."""
 
     live: Literal[True] = True
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """That requests are welcome."""
+    """The service accepts requests."""
 
     ready: Literal[True] = True
 
@@ -39,8 +39,8 @@ def livez() -> flask.Response:
 @routes.get("/v2/health/ready")
 @operation(Ready, errors=(Draining, ModelError))
 def readyz() -> flask.Response:
-    """Answer 200 while requests are welcome, and 503 without a model, or once the service was told to stop."""
-    if cast(threading.Event, current_app.extensions["draining"]).is_set():
+    """Answer 200 when the service is ready, and 503 when no model can be served or the service is shutting down."""
+    if components().draining.is_set():
         raise Draining("The service is stopping.")
     repository().default()
     return json_response(Ready())

@@ -1,4 +1,4 @@
-"""Metrics of all worker processes, for Prometheus."""
+"""GET /metrics: the metrics of all worker processes, for Prometheus."""
 
 import flask
 from flask import Blueprint
@@ -14,5 +14,5 @@ routes = Blueprint("metrics", __name__)
 @routes.get("/monitoring/prometheus/metrics")  # where TensorFlow Serving has them
 @operation({"text/plain": str})
 def show_metrics() -> flask.Response:
-    """Show the metrics of all worker processes, as Prometheus reads them."""
+    """Return the metrics of all worker processes, in the text format of Prometheus."""
     return flask.Response(metrics.scrape(repository()), content_type=metrics.CONTENT_TYPE)

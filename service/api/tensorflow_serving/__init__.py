@@ -1,1 +1,1 @@
-"""TensorFlow Serving's REST API, which is KServe's v1 protocol, too."""
+"""TensorFlow Serving's REST API, which is also KServe's v1 protocol."""

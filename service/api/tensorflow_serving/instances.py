@@ -1,4 +1,4 @@
-"""The pictures in TensorFlow Serving's JSON: numbers, or image files in base64, in any mix."""
+"""The images in TensorFlow Serving's JSON: numbers, image files in base64, or both."""
 
 from collections.abc import Sequence
 from typing import TypeGuard
@@ -10,38 +10,38 @@ from service.api.requests import prepare_element
 from service.api.routes import check_count
 from service.errors import InvalidTensor
 from service.inference.predictor import Predictor
-from service.inference.tensors import from_list
-from service.preparation.normalize import SIDE
+from service.inference.tensors import parse_image
+from service.preparation.normalize import VECTOR_SIZE
 
 
-def read_instances(instances: Sequence[object], name: str, reader: Predictor) -> NDArray[np.float32]:
-    """Turn instances into vectors float32 (n, 784); those of base64 are prepared as uploads are.
+def read_instances(instances: Sequence[object], name: str, predictor: Predictor) -> NDArray[np.float32]:
+    """Return instances as vectors float32 (n, 784). Image files in base64 are prepared as /predict prepares files.
 
     Raises:
-        InvalidTensor: there are none, or one is no picture; it is named, as an element of `name`.
-        ServiceError: TooLarge, InvalidBase64, or what `Predictor.prepare` raises, naming the element.
+        InvalidTensor: there are no instances, or one is not an image. The message names it as an element of `name`.
+        ServiceError: TooLarge, InvalidBase64, or what `Predictor.prepare` raises; the message names the element.
 
     """
     if not instances:
         raise InvalidTensor(f"No values in '{name}' array.")
-    check_count(len(instances), reader.settings.max_files)
-    vectors = np.empty((len(instances), SIDE * SIDE), np.float32)
+    check_count(len(instances), predictor.settings.max_files)
+    vectors = np.empty((len(instances), VECTOR_SIZE), np.float32)
     for number, instance in enumerate(instances):
-        vectors[number] = _read(instance, f"{name}[{number}]", reader)
+        vectors[number] = _read(instance, f"{name}[{number}]", predictor)
     return vectors
 
 
 def is_base64(value: object) -> TypeGuard[dict[str, str]]:
-    """Tell whether a value is an object of base64, as TensorFlow Serving tells it: {"b64": a string}, and no more."""
+    """Return whether a value is TensorFlow Serving's object of base64: a string under the only key, "b64"."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def _read(instance: object, name: str, reader: Predictor) -> NDArray[np.float32]:
+def _read(instance: object, name: str, predictor: Predictor) -> NDArray[np.float32]:
     if isinstance(instance, dict) and not is_base64(instance):
-        wanted = reader.model.signature.input
-        if instance.keys() != {wanted}:
-            raise InvalidTensor(f'{name} is not a picture: the keys of an object must be "{wanted}" or "b64".')
-        instance, name = instance[wanted], f"{name}.{wanted}"
+        input_name = predictor.model.signature.input
+        if instance.keys() != {input_name}:
+            raise InvalidTensor(f'{name} is not an image: the keys of an object must be "{input_name}" or "b64".')
+        instance, name = instance[input_name], f"{name}.{input_name}"
     if is_base64(instance):
-        return prepare_element(reader, instance["b64"], name)
-    return from_list(instance, name, reader.model.white)
+        return prepare_element(predictor, instance["b64"], name)
+    return parse_image(instance, name, predictor.model.white)

@@ -1,6 +1,6 @@
-"""What TensorFlow Serving's REST API is asked and answers, as its protocol buffers come out in JSON.
+"""Requests and responses of TensorFlow Serving's REST API: the JSON form of its protocol buffers.
 
-Members that a request has beside these are ignored. Versions and sizes are strings, as 64-bit integers are there.
+Other members of a request are ignored. Versions and sizes are strings, as 64-bit integers are in protocol buffers.
 """
 
 from collections.abc import Sequence
@@ -18,27 +18,27 @@ METHOD = "tensorflow/serving/predict"
 SignatureName = Annotated[
     str,
     Meta(
-        description=f"The model's signature: {SIGNATURE}, or none, which is the same.",
+        description=f"The model's signature: {SIGNATURE}, or an empty string, which means the same.",
         extra_json_schema={"enum": ["", SIGNATURE]},
     ),
 ]
-Vectors = Annotated[list[Probabilities], Meta(description="The probabilities of the ten digits, for each picture.")]
+Vectors = Annotated[list[Probabilities], Meta(description="The probabilities of the ten digits, for each image.")]
 Class = Annotated[
-    Sequence[str | Probability], Meta(min_length=2, max_length=2, description="A digit, its probability.")
+    Sequence[str | Probability], Meta(min_length=2, max_length=2, description="A digit and its probability.")
 ]
 Size = Annotated[str, Meta(pattern="^(-1|[0-9]+)$")]
 
 
 class PredictRequest(msgspec.Struct):
-    """Pictures by row, in `instances`, or by column, in `inputs`: one of the two."""
+    """Images by row, in `instances`, or by column, in `inputs`. A request has one of the two."""
 
     signature_name: SignatureName = ""
     instances: (
         Annotated[
             list[Any],
             Meta(
-                description="Pictures: each 784 numbers in [0, 1], or 28x28 or 28x28x1 of them in nested lists, or "
-                '{"b64": "<base64 of an image file>"}; or any of these under the name of the model\'s input.'
+                description="Images: each is 784 numbers in [0, 1], or 28x28 or 28x28x1 of them in nested lists, or "
+                '{"b64": "<base64 of an image file>"}; or one of these under the name of the model\'s input.'
             ),
         ]
         | UnsetType
@@ -46,36 +46,36 @@ class PredictRequest(msgspec.Struct):
     inputs: (
         Annotated[
             list[Any] | dict[str, Any],
-            Meta(description="A list of such pictures, or that list under the name of the model's input."),
+            Meta(description="A list of such images, or that list under the name of the model's input."),
         ]
         | UnsetType
     ) = UNSET
 
 
 class Predictions(msgspec.Struct, frozen=True):
-    """The answer to `instances`."""
+    """The response to `instances`."""
 
     predictions: Vectors
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """The answer to `inputs`."""
+    """The response to `inputs`."""
 
     outputs: Vectors
 
 
 class ClassifyRequest(msgspec.Struct):
-    """Examples, each with its features by their names."""
+    """Examples, each with its features by name."""
 
     examples: Annotated[
-        list[dict[str, Any]], Meta(description="Each with a picture under the name of the model's input.")
+        list[dict[str, Any]], Meta(description="Each has an image under the name of the model's input.")
     ]
     signature_name: SignatureName = ""
-    context: Annotated[dict[str, Any], Meta(description="Features of all examples.")] = {}
+    context: Annotated[dict[str, Any], Meta(description="Features that all examples share.")] = {}
 
 
 class Classifications(msgspec.Struct, frozen=True):
-    """The answer to `examples`."""
+    """The response to `examples`."""
 
     results: Annotated[
         list[Annotated[list[Class], Meta(min_length=10, max_length=10)]],
@@ -84,14 +84,14 @@ class Classifications(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What is wrong with a version, if anything."""
+    """The error of a version, if it has one."""
 
-    error_code: Annotated[Literal["OK", "UNKNOWN"], Meta(description="UNKNOWN, where the version was refused.")]
+    error_code: Annotated[Literal["OK", "UNKNOWN"], Meta(description="UNKNOWN if the version was rejected.")]
     error_message: str
 
 
 class ModelVersionStatus(msgspec.Struct, frozen=True):
-    """How far a version has come."""
+    """The state of a version."""
 
     version: VersionNumber
     state: State
@@ -99,13 +99,13 @@ class ModelVersionStatus(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, version: Version) -> "ModelVersionStatus":
-        """Describe a version; one that is served may have a message, too: why its new files aren't, how it misreads."""
+        """Return the status of a version. A served one has a message if its new files are rejected or it misreads."""
         code: Literal["OK", "UNKNOWN"] = "UNKNOWN" if version.state == "END" else "OK"
-        return cls(str(version.number), version.state, Status(code, version.remark))
+        return cls(str(version.number), version.state, Status(code, version.problem))
 
 
 class ModelStatus(msgspec.Struct, frozen=True):
-    """The versions of a model; its name and whether it is ready are what clients of KServe's v1 protocol read."""
+    """The versions of a model. Clients of KServe's v1 protocol read its name and whether it is ready."""
 
     model_version_status: list[ModelVersionStatus]
     name: str
@@ -119,7 +119,7 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 class ModelSpec(msgspec.Struct, frozen=True):
-    """Which version of which model answers."""
+    """The model and version that answer."""
 
     name: str
     signature_name: str
@@ -141,7 +141,7 @@ class TensorShape(msgspec.Struct, frozen=True):
 
 
 class TensorInfo(msgspec.Struct, frozen=True):
-    """A tensor that a model takes or gives."""
+    """An input or output of a model."""
 
     dtype: str
     tensor_shape: TensorShape
@@ -149,12 +149,12 @@ class TensorInfo(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, name: str, shape: tuple[int, ...]) -> "TensorInfo":
-        """Describe a tensor float32 (n, *shape)."""
+        """Return the description of a tensor float32 (n, *shape)."""
         return cls("DT_FLOAT", TensorShape([Dim(str(size)) for size in (-1, *shape)]), name)
 
 
 class SignatureDef(msgspec.Struct, frozen=True):
-    """What a signature takes and gives."""
+    """The inputs and outputs of a signature."""
 
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
@@ -162,26 +162,26 @@ class SignatureDef(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, signature: Signature) -> "SignatureDef":
-        """Describe a model's signature, its tensors named as TensorFlow names them in a SavedModel."""
-        picture = TensorInfo.of(f"{SIGNATURE}_{signature.input}:0", signature.shape)
+        """Return the description of a signature, with the names that its tensors have in a SavedModel."""
+        image = TensorInfo.of(f"{SIGNATURE}_{signature.input}:0", signature.shape)
         probabilities = TensorInfo.of("StatefulPartitionedCall:0", (10,))
-        return cls({signature.input: picture}, {signature.output: probabilities}, METHOD)
+        return cls({signature.input: image}, {signature.output: probabilities}, METHOD)
 
 
 class SignatureDefMap(msgspec.Struct, frozen=True):
-    """A model's signatures by their names."""
+    """The signatures of a model, by name."""
 
     signature_def: dict[str, SignatureDef]
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What is known of a model: its signatures. TensorFlow Serving nests them twice."""
+    """The metadata of a model: its signatures, which TensorFlow Serving nests twice."""
 
     signature_def: SignatureDefMap
 
 
 class SavedModelMetadata(msgspec.Struct, frozen=True):
-    """A version, and what is known of it."""
+    """A version and its metadata."""
 
     model_spec: ModelSpec
     metadata: Metadata

@@ -1,7 +1,7 @@
-"""What a body of TensorFlow Serving's REST API may hold, more closely than the types that parse it say.
+"""JSON schemas of TensorFlow Serving's requests, which are stricter than the types that parse the requests.
 
-They leave pictures to instances.py: msgspec has no union of several lists, nor names that a model chooses. `image`
-is the input of the models that are trained here.
+The types leave images to instances.py: msgspec has neither unions of several lists nor names that a model chooses.
+`image` is the input of the models that this project trains.
 """
 
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from service.api.requests import SEVEN, Base64
 from service.api.tensorflow_serving.messages import ClassifyRequest, PredictRequest
-from service.preparation.normalize import SIDE
+from service.preparation.normalize import DIGIT_SHAPE, VECTOR_SIZE
 
 Schema = dict[str, Any]
 
@@ -19,7 +19,7 @@ PIXEL = {"type": "number", "minimum": 0, "maximum": 1}
 
 
 def _array(items: Schema, *sizes: int) -> Schema:
-    """Describe lists of these sizes, nested."""
+    """Return the schema of nested lists of these sizes."""
     for size in reversed(sizes):
         items = {"type": "array", "items": items, "minItems": size, "maxItems": size}
     return items
@@ -29,15 +29,15 @@ def _object(name: str, value: Schema) -> Schema:
     return {"type": "object", "properties": {name: value}, "required": [name]}
 
 
-def _only(name: str, value: Schema) -> Schema:
+def _closed_object(name: str, value: Schema) -> Schema:
     return _object(name, value) | {"additionalProperties": False}
 
 
-FILE = _only("b64", msgspec.json.schema(Base64))
-PICTURE = {"anyOf": [FILE, *(_array(PIXEL, *shape) for shape in ((SIDE**2,), (SIDE, SIDE), (SIDE, SIDE, 1)))]}
-PICTURES = {"type": "array", "items": {"anyOf": [PICTURE, _only("image", PICTURE)]}, "minItems": 1}
-INPUTS = {"anyOf": [PICTURES, _object("image", PICTURES), FILE, _object("image", FILE)]}
-EXAMPLES = {"type": "array", "items": _object("image", PICTURE), "minItems": 1}
+FILE = _closed_object("b64", msgspec.json.schema(Base64))
+IMAGE = {"anyOf": [FILE, *(_array(PIXEL, *shape) for shape in ((VECTOR_SIZE,), DIGIT_SHAPE, (*DIGIT_SHAPE, 1)))]}
+IMAGES = {"type": "array", "items": {"anyOf": [IMAGE, _closed_object("image", IMAGE)]}, "minItems": 1}
+INPUTS = {"anyOf": [IMAGES, _object("image", IMAGES), FILE, _object("image", FILE)]}
+EXAMPLES = {"type": "array", "items": _object("image", IMAGE), "minItems": 1}
 
 PredictBody = Annotated[
     PredictRequest,
@@ -45,7 +45,7 @@ PredictBody = Annotated[
         examples=[{"instances": [{"b64": SEVEN}]}],
         extra_json_schema={
             "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
-            "properties": {"instances": PICTURES, "inputs": INPUTS},
+            "properties": {"instances": IMAGES, "inputs": INPUTS},
         },
     ),
 ]
