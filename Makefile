@@ -4,7 +4,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # The tests that start no server, browser or engine, and fit no network.
 CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cpu.py normalize.py gray_png.py decode.py loading.py \
-    reading_order.py runtimes.py http_parser.py finder.py) $(addprefix tests/training/test_, calibration.py promotion.py \
+    reading_order.py runtimes.py http_parser.py finder.py image_files.py labels.py scores.py output.py drawings.py \
+    targets.py bodies.py binary.py cors.py data_urls.py error_responses.py proxies.py requests.py \
+    security_headers.py) $(addprefix tests/training/test_, calibration.py promotion.py \
     number_conditions.py outliers.py scene_digits.py shipped.py)
 
 .PHONY: serve check test train bench image audit lock clean

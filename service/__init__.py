@@ -1,4 +1,4 @@
-"""Reads handwritten digits: a Flask application that answers pictures with the probability of each digit."""
+"""A Flask application that reads handwritten digits: it answers an image with the probability of each digit."""
 
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,11 @@ __version__ = "1.0.0"
 
 
 def create_app() -> "Flask":
-    """Make the application from the MNIST_* variables, for `gunicorn 'service:create_app()'`.
+    """Return the application with the settings of the MNIST_* variables, for `gunicorn 'service:create_app()'`.
 
     Raises:
-        gunicorn.errors.AppImportError: a setting is wrong or there is no model; gunicorn then prints
-            the sentence alone and stops, where any other exception would show a traceback.
+        gunicorn.errors.AppImportError: a setting is invalid, or the finder can't be loaded; gunicorn prints the
+            sentence and stops, and for any other exception it would print a traceback.
 
     """
     import os
@@ -23,6 +23,6 @@ def create_app() -> "Flask":
     try:
         return app.create_app(settings.read_settings(os.environ))
     except errors.ServiceError as error:
-        from gunicorn.errors import AppImportError  # which it prints so: read in gunicorn 27.0.1
+        from gunicorn.errors import AppImportError  # printed without a traceback: read in gunicorn 27.0.1
 
         raise AppImportError(str(error)) from error

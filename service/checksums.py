@@ -1,4 +1,4 @@
-"""Model cards and the files that they record, by their SHA-256."""
+"""Load model cards, and check files against the SHA-256 that a card records."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,29 +9,29 @@ import msgspec
 
 from service.errors import ModelError, os_reason
 
-Kind = TypeVar("Kind", bound=msgspec.Struct)
+Card = TypeVar("Card", bound=msgspec.Struct)
 
 
-def decode_card(path: Path, kind: type[Kind]) -> Kind:
-    """Read what a kind of card holds, a struct whose fields have defaults: what a card that is missing says.
+def load_card(path: Path, card_type: type[Card]) -> Card:
+    """Load a model card as a struct whose fields all have defaults. If the file is missing, return the defaults.
 
     Raises:
-        ModelError: the card is damaged, or has a value that none can have.
+        ModelError: the card is damaged, or has a value out of its range.
 
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(path.read_bytes(), type=card_type)
     except FileNotFoundError:
-        return kind()
+        return card_type()
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise ModelError(f"The model card {path} is wrong: {error}.") from error
 
 
 def check_files(folder: Path, checksums: Mapping[str, str]) -> None:
-    """Check the files of a folder against the SHA-256 that its card records of each, by its path in the folder.
+    """Check the files of a folder against their SHA-256, given by their paths in the folder.
 
     Raises:
-        ModelError: a file is missing, can't be read, or is another than it was.
+        ModelError: a file is missing, unreadable or changed.
 
     """
     for name, digest in checksums.items():
@@ -42,10 +42,10 @@ def check_files(folder: Path, checksums: Mapping[str, str]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file, as model cards record it.
+    """Return the SHA-256 of a file in hexadecimal digits, as model cards record it.
 
     Raises:
-        ModelError: it can't be read.
+        ModelError: the file can't be read.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""Processes that share out work, and end with the one that started them, however that ends."""
+"""Run tasks in worker processes, which end with their parent process, even if it is killed."""
 
 import multiprocessing
 import os
@@ -18,10 +18,10 @@ Result = TypeVar("Result")
 
 @contextmanager
 def pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool of processes, one for each core if there is no number; an error ends them at once.
+    """Yield a pool of worker processes, by default one for each core. An error terminates them at once.
 
     Raises:
-        WorkerLost: a process died.
+        WorkerLost: a worker process died.
 
     """
     # TensorFlow's threads don't survive a fork.
@@ -39,8 +39,8 @@ def pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
 
 
 def submit(processes: ProcessPoolExecutor, task: Callable[[Argument], Result], argument: Argument) -> Future[Result]:
-    """Hand a task to a pool."""
-    # Processes that this starts inherit the mask: a Ctrl-C is for their parent alone, which ends them.
+    """Submit a task to a pool, and return its future."""
+    # Workers started here inherit the mask: Ctrl-C reaches only their parent, which terminates them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return processes.submit(task, argument)
@@ -49,11 +49,11 @@ def submit(processes: ProcessPoolExecutor, task: Callable[[Argument], Result], a
 
 
 def _end_with_parent() -> None:
-    """Let this process end when its parent does: it would wait for work forever."""
-    threading.Thread(target=_await_parents_end, daemon=True).start()
+    """Start a thread that ends this process with its parent. Otherwise it would wait for work forever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
-def _await_parents_end() -> None:
+def _wait_for_parent() -> None:
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a temperature, and the confidence below which an answer is uncertain."""
+"""Calibrated probabilities: a temperature, and the confidence below which an answer is uncertain."""
 
 import keras
 import numpy as np
@@ -6,13 +6,13 @@ from keras import layers
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-DIGITS = 10
-TEMPERATURES = (0.2, 5.0)
-UNCERTAIN = 0.01  # part of the answers to held-out digits that may be called uncertain
+CLASSES = 10  # the digits; a network may have an eleventh output, for no digit
+TEMPERATURE_BOUNDS = (0.2, 5.0)
+UNCERTAIN_RATIO = 0.01  # of the answers to held-out digits
 
 
 def find_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Find the temperature that makes labels uint8 (n,) most likely under probabilities (n, 10), or (n, 11) with none.
+    """Return the temperature that makes labels uint8 (n,) most likely under probabilities (n, 10), or (n, 11).
 
     Logits are divided by it (Guo, Pleiss, Sun and Weinberger 2017, On Calibration of Modern Neural Networks).
     """
@@ -21,35 +21,34 @@ def find_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.uint
 
     def loss(temperature: float) -> float:
         scaled = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
-        answer = (scaled / scaled.sum(axis=1, keepdims=True)) @ _spreading(logits.shape[1])
-        return float(-np.log(answer[rows, labels]).mean())
+        digits = (scaled / scaled.sum(axis=1, keepdims=True)) @ _spread_matrix(logits.shape[1])
+        return float(-np.log(digits[rows, labels]).mean())
 
-    return float(minimize_scalar(loss, bounds=TEMPERATURES).x)
+    return float(minimize_scalar(loss, bounds=TEMPERATURE_BOUNDS).x)
 
 
-def calibrated(model: keras.Model, temperature: float) -> keras.Model:
-    """Build the model that answers with calibrated probabilities of the ten digits, float32 (n, 10).
+def build_calibrated(model: keras.Model, temperature: float) -> keras.Model:
+    """Build the model that returns calibrated probabilities of the ten digits, float32 (n, 10).
 
-    The weights of the last layer are divided by the temperature, so that it costs nothing. Where the model has an
-    eleventh answer, that there is no digit, its probability is spread evenly over the ten.
+    The weights of the last layer are divided by the temperature, so that calibration takes no time. If the model has
+    an eleventh output, for no digit, its probability is spread evenly over the ten.
     """
-    last = model.layers[-1]
-    weights = last.get_weights()
-    answers = keras.models.clone_model(model)
-    answers.set_weights([*model.get_weights()[: -len(weights)], *(weight / temperature for weight in weights)])
-    if model.output_shape[-1] == DIGITS:
-        return answers
-    spread = layers.Dense(DIGITS, use_bias=False, trainable=False, name="spread")
-    whole = keras.Sequential([answers, spread], name=model.name)
-    spread.set_weights([_spreading(model.output_shape[-1])])
-    return whole
+    last_weights = model.layers[-1].get_weights()
+    scaled = keras.models.clone_model(model)
+    scaled.set_weights([*model.get_weights()[: -len(last_weights)], *(weight / temperature for weight in last_weights)])
+    if model.output_shape[-1] == CLASSES:
+        return scaled
+    spread = layers.Dense(CLASSES, use_bias=False, trainable=False, name="spread")
+    calibrated = keras.Sequential([scaled, spread], name=model.name)
+    spread.set_weights([_spread_matrix(model.output_shape[-1])])
+    return calibrated
 
 
-def _spreading(answers: int) -> NDArray[np.float32]:
-    """Give the matrix (answers, 10) that leaves the digits' probabilities and spreads an eleventh over them."""
-    return np.concatenate([np.eye(DIGITS), np.full((answers - DIGITS, DIGITS), 1 / DIGITS)]).astype(np.float32)
+def _spread_matrix(outputs: int) -> NDArray[np.float32]:
+    """Return the matrix (outputs, 10) that passes on the digits' probabilities and spreads an eleventh over them."""
+    return np.concatenate([np.eye(CLASSES), np.full((outputs - CLASSES, CLASSES), 1 / CLASSES)]).astype(np.float32)
 
 
 def find_threshold(confidences: NDArray[np.float32]) -> float:
-    """Find the confidence that all but a hundredth of the answers to held-out digits reach, from theirs (n,)."""
-    return float(np.quantile(confidences, UNCERTAIN))
+    """Return the confidence that all but 1% of the confidences of answers to held-out digits (n,) reach."""
+    return float(np.quantile(confidences, UNCERTAIN_RATIO))

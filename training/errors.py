@@ -1,8 +1,8 @@
-"""What can go wrong in training, each with the exit code of the command."""
+"""The errors of training, each with the exit code of the command."""
 
 
 class TrainingError(Exception):
-    """Anything that stops training, as one plain sentence. Never raised itself."""
+    """The base of all errors of training; the message is one sentence."""
 
     exit_code = 1
 
@@ -14,16 +14,16 @@ class DataError(TrainingError):
 
 
 class ExportError(TrainingError):
-    """The compilation for LiteRT does not compute what the SavedModel computes."""
+    """The LiteRT model differs from the SavedModel, or a model can't be written."""
 
 
 class NotBetter(TrainingError):
-    """The new version is worse than the default one there, and stays a candidate."""
+    """The new version or finder is worse than the present one, and stays a candidate."""
 
     exit_code = 3
 
 
 class Interrupted(TrainingError):
-    """Someone pressed Ctrl-C."""
+    """The command was interrupted, by Ctrl-C or SIGTERM."""
 
     exit_code = 130

@@ -1,4 +1,4 @@
-"""How good a model is: its answers on pictures that it was not fitted to, and the metrics of them."""
+"""A model's predictions on images that it was not fitted to, and their metrics."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.models.runtimes import Runtime
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from training.data.datasets import Dataset, Digits
-from training.synthetic.prepare import Prepared
+from training.synthetic.prepare import PreparedUploads
 
 BINS = 15  # of the expected calibration error
+EVALUATION_SEED = 10_000  # of the uploads and scenes that versions and finders are compared on
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Digits uint8 (n, 28, 28), their labels uint8 (n,), and the probabilities float32 (n, 10) that a model gave."""
+class Predictions:
+    """Digits uint8 (n, 28, 28), their labels uint8 (n,), and the model's probabilities float32 (n, 10)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -23,7 +24,7 @@ class Answers:
 
     @property
     def errors(self) -> NDArray[np.bool_]:
-        """Where the most probable digit is not the label, (n,)."""
+        """Whether the most probable digit differs from the label, (n,)."""
         errors: NDArray[np.bool_] = self.probabilities.argmax(axis=1) != self.labels
         return errors
 
@@ -36,12 +37,12 @@ class Answers:
 
     @property
     def confidences(self) -> NDArray[np.float32]:
-        """The highest probability of each answer, float32 (n,)."""
+        """The highest probability of each prediction, float32 (n,)."""
         confidences: NDArray[np.float32] = self.probabilities.max(axis=1)
         return confidences
 
     def metrics(self) -> dict[str, float]:
-        """Give accuracy, negative log-likelihood (nats) and expected calibration error."""
+        """Return accuracy, negative log-likelihood (nats) and expected calibration error."""
         return {
             "accuracy": float(1 - self.errors.mean()),
             "negative_log_likelihood": float(self.losses.mean()),
@@ -51,14 +52,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's answers on the test images, and on uploads made of held-out training images."""
+    """A model's predictions on the test images, and on uploads made of held-out training images."""
 
-    test: Answers
-    uploads: Answers
-    conditions: list[str]  # that of each upload
+    test: Predictions
+    uploads: Predictions
+    conditions: list[str]  # the condition of each upload
 
     def metrics(self) -> dict[str, float]:
-        """Give the metrics that a model card has."""
+        """Return the metrics that a model card records."""
         return {
             "test_images": len(self.test.labels),
             **{f"test_{name}": value for name, value in self.test.metrics().items()},
@@ -67,24 +68,24 @@ class Evaluation:
         }
 
 
-def evaluate(runtime: Runtime, dataset: Dataset, uploads: Prepared) -> Evaluation:
-    """Ask a model about the test images and about prepared uploads."""
+def evaluate(runtime: Runtime, dataset: Dataset, uploads: PreparedUploads) -> Evaluation:
+    """Return a model's predictions on the test images and on prepared uploads."""
     return Evaluation(
-        answer(runtime, dataset.test),
-        answer(runtime, uploads.digits),
+        predict_digits(runtime, dataset.test),
+        predict_digits(runtime, uploads.digits),
         uploads.conditions,
     )
 
 
-def answer(runtime: Runtime, digits: Digits) -> Answers:
-    """Ask a model about digits."""
-    return Answers(digits.images, digits.labels, runtime.predict(scale(digits.images)))
+def predict_digits(runtime: Runtime, digits: Digits) -> Predictions:
+    """Return a model's predictions on digits."""
+    return Predictions(digits.images, digits.labels, runtime.predict(to_vectors(digits.images)))
 
 
-def reliability(
+def bin_by_confidence(
     confidences: NDArray[np.float32], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sort answers into 15 bins of equal width by confidence, and give count, mean confidence and accuracy of each."""
+    """Return count, mean confidence and accuracy of each of 15 bins of confidence, all of equal width."""
     bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
     counts = np.bincount(bins, minlength=BINS)
     sums = (np.bincount(bins, weights, BINS) for weights in (confidences, right))
@@ -93,6 +94,6 @@ def reliability(
 
 
 def expected_calibration_error(confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    """Give the mean distance of confidence from accuracy, over the bins of `reliability` (Guo et al. 2017)."""
-    counts, confidence, accuracy = reliability(confidences, right)
+    """Return the mean distance of confidence from accuracy, over the bins of `bin_by_confidence` (Guo et al. 2017)."""
+    counts, confidence, accuracy = bin_by_confidence(confidences, right)
     return float(counts @ np.abs(confidence - accuracy) / counts.sum())

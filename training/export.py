@@ -1,4 +1,4 @@
-"""A fitted model as a version: a SavedModel and its compilation for LiteRT, put in place whole or not at all."""
+"""A fitted model as a version: a SavedModel and its LiteRT model, put in place whole or not at all."""
 
 import errno
 import itertools
@@ -15,18 +15,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from service.models import store
-from service.models.runtimes import COMPILATION, SIGNATURE, LiteRT, TensorFlow
-from service.preparation.normalize import SIDE
+from service.models.runtimes import LITERT_MODEL, SIGNATURE, LiteRT, TensorFlow
+from service.preparation.normalize import VECTOR_SIZE
 from training.errors import ExportError
 
-TOLERANCE = 1e-5  # between LiteRT's and TensorFlow's probabilities
+MAX_PROBABILITY_DIFFERENCE = 1e-5  # between LiteRT and TensorFlow
 
 
 @contextmanager
 def staging(folder: Path, name: str = "version") -> Iterator[Path]:
-    """Give the path of a version to be, in a hidden folder within `folder`, which is made where it is missing.
+    """Yield the path of a new version, in a hidden folder within `folder`, which is made if it is missing.
 
-    What is not published from it is deleted.
+    Whatever is not published is deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as hidden:
@@ -34,20 +34,20 @@ def staging(folder: Path, name: str = "version") -> Iterator[Path]:
 
 
 def write_version(model: keras.Model, version: Path, images: NDArray[np.float32]) -> None:
-    """Write a model's SavedModel and its compilation, and see that they agree on images float32 (n, 784).
+    """Write a model's SavedModel and its LiteRT model, and check that they agree on images float32 (n, 784).
 
     Args:
-        model: takes float32 (n, 784), gives the probabilities float32 (n, 10).
+        model: the function from float32 (n, 784) to probabilities float32 (n, 10).
         version: the folder to write.
         images: the test images.
 
     Raises:
-        ExportError: the runtimes' probabilities of an image differ by over 1e-5, or a file can't be written.
+        ExportError: a probability differs between the runtimes by over 1e-5, or a file can't be written.
 
     """
     try:
         write_saved_model(model, version)
-        compile_for_litert(version)
+        convert_to_litert(version)
     except tf.errors.OpError as error:
         raise ExportError(f"{version} can't be written: {error.message}.") from error
     compare_runtimes(version, images)
@@ -60,36 +60,37 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     archive.add_endpoint(
         SIGNATURE,
         lambda image: {"probabilities": model(image, training=False)},
-        input_signature=[tf.TensorSpec((None, SIDE * SIDE), tf.float32, name="image")],
+        input_signature=[tf.TensorSpec((None, VECTOR_SIZE), tf.float32, name="image")],
     )
     archive.write_out(str(folder), verbose=False)
 
 
-def compile_for_litert(version: Path) -> None:
-    """Compile a version's SavedModel for LiteRT, beside it."""
-    compilation = version / COMPILATION
-    compilation.parent.mkdir()
-    compilation.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(version)).convert())
+def convert_to_litert(version: Path) -> None:
+    """Convert a version's SavedModel to a LiteRT model, in the same folder."""
+    litert_model = version / LITERT_MODEL
+    litert_model.parent.mkdir()
+    litert_model.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(version)).convert())
 
 
 def compare_runtimes(version: Path, images: NDArray[np.float32]) -> None:
-    """Compare the runtimes over images float32 (n, 784).
+    """Check that the runtimes agree on images float32 (n, 784).
 
     Raises:
-        ExportError: they differ by over 1e-5 somewhere, or are not all numbers.
+        ExportError: a probability differs by over 1e-5, or is not a number.
 
     """
     difference = np.abs(LiteRT(version).predict(images) - TensorFlow(version).predict(images)).max()
-    if not difference <= TOLERANCE:  # so that NaN is refused too
+    if not difference <= MAX_PROBABILITY_DIFFERENCE:  # NaN is refused, too
         raise ExportError(
-            f"LiteRT's probabilities differ from the SavedModel's by up to {difference:.1e}, over {TOLERANCE}."
+            f"LiteRT's probabilities differ from the SavedModel's by up to {difference:.1e},"
+            f" over {MAX_PROBABILITY_DIFFERENCE}."
         )
 
 
 def publish(version: Path, folder: Path) -> Path:
-    """Move a complete version into place in `folder`, under the next free number, and give its new path.
+    """Move a complete version to the next free number in `folder`, and return its new path.
 
-    It is flushed to the disk before and renamed in one step, so that a reader sees all of it or nothing.
+    The version is flushed to the disk and then renamed in one step, so that readers see all of it or none.
     """
     folder.mkdir(exist_ok=True)
     _flush_all(version)
@@ -99,21 +100,21 @@ def publish(version: Path, folder: Path) -> Path:
             break
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise  # else someone was faster with this number
+                raise  # else another process has just taken this number
     _flush(folder)
     return target
 
 
 def replace(version: Path, target: Path) -> None:
-    """Move a complete folder into the place of another, if there is one, which is deleted.
+    """Move a complete folder to `target`, and delete the folder that was there.
 
-    A reader sees all of either, but for the moment between two renames: a crash then leaves the other one beside,
-    hidden, for `recover` to put back.
+    Readers see all of one of both, except in the moment between two renames. After a crash in that moment, the old
+    folder is hidden beside the target, and `recover` puts it back.
     """
     recover(target)
     _flush_all(version)
     with suppress(FileNotFoundError):
-        target.rename(_aside(target))
+        target.rename(_backup_path(target))
     try:
         version.rename(target)
         _flush(target.parent)
@@ -122,16 +123,16 @@ def replace(version: Path, target: Path) -> None:
 
 
 def recover(target: Path) -> None:
-    """Put back, or delete where the new one is in place, what a crash within `replace` left."""
-    if not _aside(target).exists():
+    """Put back the old folder that a crash within `replace` left, or delete it if the new one is in place."""
+    if not _backup_path(target).exists():
         return
     if target.exists():
-        shutil.rmtree(_aside(target))
+        shutil.rmtree(_backup_path(target))
     else:
-        _aside(target).rename(target)
+        _backup_path(target).rename(target)
 
 
-def _aside(target: Path) -> Path:
+def _backup_path(target: Path) -> Path:
     return target.with_name(f".{target.name}-replaced")
 
 

@@ -1,4 +1,4 @@
-"""The card of a version, assets.extra/model.json, or of a finder: how it was made, and how good it is."""
+"""The card of a version, assets.extra/model.json, or of a finder: how it was fitted, and its metrics."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from service import checksums
 from service.errors import ModelError
 from service.models.store import CARD
 
-Card = dict[str, Any]
+CardFields = dict[str, Any]  # a whole card; the service reads the part that `store.ModelCard` has
 
 
-def libraries() -> dict[str, str]:
-    """Give the versions of what a model is made with."""
+def list_libraries() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that a model is fitted with."""
     names = ("keras", "ai-edge-litert", "numpy", "opencv-python-headless")
     return {
         "python": platform.python_version(),
@@ -26,28 +26,28 @@ def libraries() -> dict[str, str]:
     }
 
 
-def read(version: Path) -> Card:
-    """Read a version's card; that of a model from elsewhere, which has none, is empty.
+def read(version: Path) -> CardFields:
+    """Read a version's card; it is empty for a SavedModel that has no card.
 
     Raises:
-        ModelError: the card is damaged, and evaluating the version would lose what it told.
+        ModelError: the card is damaged. An evaluation would overwrite it.
 
     """
     path = version / CARD
     try:
-        card: Card = json.loads(path.read_text()) if path.exists() else {}
+        card: CardFields = json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
         raise ModelError(f"The model card {path} is damaged: {error}.") from error
     return card
 
 
-def digest(card: Card) -> str:
-    """Return a short name for what a card says."""
+def compute_digest(card: CardFields) -> str:
+    """Return a short name for the content of a card: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(json.dumps(card).encode()).hexdigest()[:16]
 
 
-def write(folder: Path, card: Card, name: Path = CARD) -> None:
-    """Write a card in one step, by its name in the model's folder, with the SHA-256 of every other file there."""
+def write(folder: Path, card: CardFields, name: Path = CARD) -> None:
+    """Write a card into a model's folder, in one step, with the SHA-256 of every other file there."""
     path = folder / name
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file != path)
     digests = {file.relative_to(folder).as_posix(): checksums.sha256(file) for file in files}

@@ -1,4 +1,4 @@
-"""Whether a new version may take the place of the highest one there."""
+"""The quality gate: whether a new version may replace the default version."""
 
 from typing import Any
 
@@ -7,30 +7,34 @@ from numpy.typing import NDArray
 
 from training.evaluate import Evaluation
 
-STANDARD_ERRORS = 2.0  # that a mean must be worse by, so that a version as good is refused once in 44 times
-CALIBRATION = 0.005  # that the expected calibration error, which has no mean to compare, may grow by
+MAX_Z = 2.0  # standard errors that a mean may be worse by: a version as good is kept out once in 44 times
+MAX_ECE_INCREASE = 0.005  # the expected calibration error is no mean of images, and so has no standard error
 
 
-def objections(new: Evaluation, old: Evaluation) -> list[str]:
-    """Say in what the new version is worse than the old one, on the same pictures; nothing if it is not.
+def find_regressions(new: Evaluation, old: Evaluation) -> list[str]:
+    """Return a phrase for each metric in which the new version is worse than the old one, on the same images.
 
-    It is worse where it errs more often on the test images or on uploads, or has a higher negative log-likelihood on
-    the test images, by more than two standard errors of the mean of the paired differences; or where its expected
-    calibration error is higher by over 0.005.
+    A version is worse if its error rate on the test images or on uploads, or its negative log-likelihood on the test
+    images, is higher by more than two standard errors of the mean paired difference; or if its expected calibration
+    error is higher by more than 0.005.
     """
     pairs = {
         "error rate on the test images": (old.test.errors, new.test.errors),
         "negative log-likelihood on the test images": (old.test.losses, new.test.losses),
         "error rate on uploads": (old.uploads.errors, new.uploads.errors),
     }
-    found = [f"{name} {was.mean():.4f} -> {now.mean():.4f}" for name, (was, now) in pairs.items() if is_worse(now, was)]
-    was, now = (evaluation.test.metrics()["expected_calibration_error"] for evaluation in (old, new))
-    if now - was > CALIBRATION:
-        found.append(f"expected calibration error on the test images {was:.4f} -> {now:.4f}")
-    return found
+    regressions = [
+        f"{name} {before.mean():.4f} -> {after.mean():.4f}"
+        for name, (before, after) in pairs.items()
+        if is_worse(after, before)
+    ]
+    before, after = (evaluation.test.metrics()["expected_calibration_error"] for evaluation in (old, new))
+    if after - before > MAX_ECE_INCREASE:
+        regressions.append(f"expected calibration error on the test images {before:.4f} -> {after:.4f}")
+    return regressions
 
 
 def is_worse(new: NDArray[Any], old: NDArray[Any]) -> bool:
-    """Check whether errors or losses (n,) have a higher mean, by over two standard errors of the paired difference."""
+    """Return whether the mean of errors or losses (n,) is higher by over two standard errors of the difference."""
     difference = new.astype(np.float64) - old
-    return bool(difference.mean() > STANDARD_ERRORS * difference.std() / np.sqrt(len(difference)))
+    return bool(difference.mean() > MAX_Z * difference.std() / np.sqrt(len(difference)))

@@ -1,1 +1,1 @@
-"""What the command line does without a server."""
+"""The commands that need no server."""

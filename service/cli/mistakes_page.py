@@ -1,4 +1,4 @@
-"""The mistakes of an evaluation as one HTML page that stands alone: wrong answers and refusals, the worst first."""
+"""The mistakes of an evaluation as one HTML file without links to others: wrong answers and refusals, worst first."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -10,32 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.cli import batch_predict, evaluate, output
-from service.cli.evaluate import Reading, Report
+from service.cli import batch_predict, image_files, output, score_text
+from service.cli.scores import Report, ScoredImage
 from service.errors import ServiceError, UnwritablePage, os_reason
 from service.inference.predictor import Predictor
-from service.inference.visualization import data_url
+from service.inference.visualization import to_data_url
 from service.preparation import decode
 from service.settings import Settings
 
-MOST = 200  # on a page
-SIDE = 160  # at most, of an image on it
+MAX_MISTAKES = 200  # on the page
+THUMBNAIL_PX = 160  # the longer side of an image on the page, at most
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake, its image and what the model saw as data: URLs; empty ones where there is nothing to show."""
+    """An image that was not read right, with data: URLs of itself and of what the model saw; empty without one."""
 
-    reading: Reading
+    scored: ScoredImage
     image: str
     seen: str
 
 
 def check_target(path: str) -> None:
-    """Check that a page can be written, before there is work to lose.
+    """Check that a page can be written to a path, before the images are read.
 
     Raises:
-        UnwritablePage: its folder is not there or can't be written to, or the path is a folder.
+        UnwritablePage: the folder is missing or can't be written to, or the path is a folder.
 
     """
     folder = os.path.dirname(path) or os.curdir
@@ -43,21 +43,21 @@ def check_target(path: str) -> None:
         raise UnwritablePage(f"The page can't be written to {output.title(path)}.")
 
 
-def write(path: str, report: Report, readings: Sequence[Reading], settings: Settings) -> None:
-    """Write the page of the mistakes among readings, whose files are read a second time.
+def write(path: str, report: Report, images: Sequence[ScoredImage], settings: Settings) -> None:
+    """Write the page of the mistakes among images. Loads their files a second time.
 
     Raises:
         ModelError: no version of the model can be loaded.
         UnwritablePage: the page can't be written.
 
     """
-    mistakes = worst_first(readings)
+    mistakes = worst_first(images)
     predictor = batch_predict.load_predictor(settings)
-    page = _template().render(
+    page = _load_template().render(
         scores=report.scores,
-        notes=evaluate.notes(report),
-        mistakes=[_show(reading, predictor) for reading in mistakes[:MOST]],
-        rest=max(len(mistakes) - MOST, 0),
+        notes=score_text.list_notes(report),
+        mistakes=[_load_mistake(mistake, predictor) for mistake in mistakes[:MAX_MISTAKES]],
+        rest=max(len(mistakes) - MAX_MISTAKES, 0),
     )
     try:
         with open(path, "w", encoding="utf-8") as file:
@@ -66,49 +66,48 @@ def write(path: str, report: Report, readings: Sequence[Reading], settings: Sett
         raise UnwritablePage(f"The page can't be written to {output.title(path)}: {os_reason(error)}.") from error
 
 
-def worst_first(readings: Sequence[Reading]) -> list[Reading]:
-    """Return the mistakes: those that the model was sure of, uncertain ones, both by confidence, and then refusals."""
-    mistakes = [item for item in readings if item.opened and not item.right]
-    return sorted(mistakes, key=_rank)
+def worst_first(images: Sequence[ScoredImage]) -> list[ScoredImage]:
+    """Return the images not read right: sure answers, then uncertain ones, both by confidence, then refusals."""
+    return sorted((image for image in images if image.opened and not image.right), key=_rank)
 
 
-def _rank(mistake: Reading) -> tuple[bool, bool, float]:
+def _rank(mistake: ScoredImage) -> tuple[bool, bool, float]:
     confidence = 0.0 if isinstance(mistake.outcome, ServiceError) else mistake.outcome.confidence
     return mistake.refused, mistake.uncertain, -confidence
 
 
-def _show(mistake: Reading, predictor: Predictor) -> Mistake:
+def _load_mistake(scored: ScoredImage, predictor: Predictor) -> Mistake:
     try:
-        data = batch_predict.load(mistake.image.path, predictor.settings.max_bytes)
+        data = image_files.load_file(scored.file.path, predictor.settings.max_bytes)
     except ServiceError:
-        return Mistake(mistake, "", "")
+        return Mistake(scored, "", "")
     return Mistake(
-        mistake,
-        _url(lambda: _reduce(data, predictor.settings)),
-        _url(lambda: predictor.normalize(data)),
+        scored,
+        _url_or_empty(lambda: _thumbnail(data, predictor.settings)),
+        _url_or_empty(lambda: predictor.normalize(data)),
     )
 
 
-def _url(make: Callable[[], NDArray[np.uint8]]) -> str:
+def _url_or_empty(draw: Callable[[], NDArray[np.uint8]]) -> str:
     with suppress(ServiceError):
-        return data_url(make())
+        return to_data_url(draw())
     return ""
 
 
-def _reduce(data: bytes, settings: Settings) -> NDArray[np.uint8]:
+def _thumbnail(data: bytes, settings: Settings) -> NDArray[np.uint8]:
     image = Image.fromarray(decode.decode(data, settings.max_pixels, settings.max_frames))
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     return np.asarray(image)
 
 
-def _template() -> jinja2.Template:
+def _load_template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("service", "web/templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = _format_percent
     return environment.get_template("mistakes.html")
 
 
-def _percent(share: float) -> str:
-    """Write a share, and nothing that is not 0 or 1 as if it were."""
+def _format_percent(share: float) -> str:
+    """Return a share as text. Only 1 itself is written as 100%."""
     return ">99.99%" if 0.9999 < share < 1 else f"{share:.2%}"

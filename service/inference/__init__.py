@@ -1,1 +1,1 @@
-"""Images are read: predictions, numbers, and what in an image mattered."""
+"""Read images: predict a digit, read numbers, and explain a prediction."""

@@ -1,38 +1,40 @@
-"""Which regions of a digit its prediction rests on: occlusion sensitivity (Zeiler and Fergus 2014, arXiv:1311.2901)."""
-
-from collections.abc import Callable
+"""Explain a prediction by occlusion sensitivity: blank each region once (Zeiler and Fergus 2014, arXiv:1311.2901)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preparation.normalize import SIDE, scale
+from service.models.runtimes import Predict
+from service.preparation.normalize import DIGIT_SHAPE, DIGIT_SIDE_PX, to_vectors
 
-# A patch hides a stroke and little else. The last ones end at the picture's edge, so that no pixel is left out.
-PATCH = 4
-STRIDE = 2
-
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+# A patch hides a stroke and little else. The last patches end at the digit's edge, so that every pixel is covered.
+PATCH_SIDE_PX = 4
+STRIDE_PX = 2
 
 
-def importance(digit: NDArray[np.uint8], predict: Predict) -> NDArray[np.float32]:
-    """Measure how much each region of a digit uint8 (28, 28) mattered to its prediction, float32 (28, 28).
+def compute_importance(digit: NDArray[np.uint8], predict: Predict) -> NDArray[np.float32]:
+    """Return how much each pixel of a digit uint8 (28, 28) matters to its prediction, float32 (28, 28).
 
-    Every patch of the digit is blanked once. A pixel's value is the probability that the predicted digit lost by
-    it, the mean over the patches that cover the pixel: positive where ink speaks for the answer, negative where it
-    speaks against it. `predict` gives the probabilities float32 (n, 10) of vectors float32 (n, 784); it is called once.
+    Each patch of the digit is blanked once. The value of a pixel is the probability that the predicted digit loses, as
+    the mean over the patches that cover the pixel: positive if its ink supports the prediction, negative if it
+    contradicts it.
+
+    Args:
+        digit: light on dark.
+        predict: returns the probabilities float32 (n, 10) of vectors float32 (n, 784). It is called once.
+
     """
-    patches = _patches()
-    pictures = np.concatenate([digit[np.newaxis], np.where(patches, np.uint8(0), digit)])
-    probabilities = predict(scale(pictures))
-    # What the answer loses, the other nine gain: the same number, but exact where the answer's is rounded to 1.
-    others = np.delete(probabilities, probabilities[0].argmax(), axis=1).sum(axis=1)
-    lost = np.tensordot(others[1:] - others[0], patches.astype(np.float32), axes=1)
-    mean: NDArray[np.float32] = np.divide(lost, patches.sum(axis=0, dtype=np.float32))
+    patches = _make_patches()
+    digits = np.concatenate([digit[np.newaxis], np.where(patches, np.uint8(0), digit)])
+    probabilities = predict(to_vectors(digits))
+    # The other nine digits gain what the predicted digit loses. Their sum is exact where its probability rounds to 1.
+    remainders = np.delete(probabilities, probabilities[0].argmax(), axis=1).sum(axis=1)
+    losses = np.tensordot(remainders[1:] - remainders[0], patches.astype(np.float32), axes=1)
+    mean: NDArray[np.float32] = np.divide(losses, patches.sum(axis=0, dtype=np.float32))
     return mean
 
 
-def _patches() -> NDArray[np.bool_]:
-    """Mark the pixels of each patch, bool (patches, 28, 28)."""
-    starts = np.arange(0, SIDE - PATCH + 1, STRIDE)[:, np.newaxis]
-    spans = (np.arange(SIDE) >= starts) & (np.arange(SIDE) < starts + PATCH)
-    return (spans[:, np.newaxis, :, np.newaxis] & spans[np.newaxis, :, np.newaxis, :]).reshape(-1, SIDE, SIDE)
+def _make_patches() -> NDArray[np.bool_]:
+    """Return the masks of all patches, bool (patches, 28, 28)."""
+    starts = np.arange(0, DIGIT_SIDE_PX - PATCH_SIDE_PX + 1, STRIDE_PX)[:, np.newaxis]
+    spans = (np.arange(DIGIT_SIDE_PX) >= starts) & (np.arange(DIGIT_SIDE_PX) < starts + PATCH_SIDE_PX)
+    return (spans[:, np.newaxis, :, np.newaxis] & spans[np.newaxis, :, np.newaxis, :]).reshape(-1, *DIGIT_SHAPE)

@@ -1,26 +1,40 @@
-"""What the service answers, in JSON: predictions, explanations and readings."""
+"""The JSON of responses: predictions, explanations, readings and errors."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from service.errors import ServiceError
+
 Probability = Annotated[float, Meta(ge=0, le=1)]
-Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Those of 0, 1, ... 9.")]
+Probabilities = Annotated[list[Probability], Meta(min_length=10, max_length=10, description="Of the digits 0 to 9.")]
 VersionNumber = Annotated[str, Meta(pattern="^[0-9]+$")]
 Loss = Annotated[float, Meta(ge=-1, le=1)]
-Picture = Annotated[str, Meta(pattern="^data:image/png;base64,")]
+PngUrl = Annotated[str, Meta(pattern="^data:image/png;base64,")]
+
+
+class ErrorResponse(msgspec.Struct, frozen=True):
+    """An error, in the form that all errors have."""
+
+    error: str
+    code: str
+
+    @classmethod
+    def of(cls, error: ServiceError) -> "ErrorResponse":
+        """Return the response of an error."""
+        return cls(str(error), error.code)
 
 
 class ModelName(msgspec.Struct, frozen=True):
-    """Which model answered."""
+    """The name and version of the model that answered."""
 
     name: str
     version: VersionNumber
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """What the model sees in one picture."""
+    """The digit that the model reads in one image."""
 
     digit: Annotated[int, Meta(ge=0, le=9)]
     confidence: Annotated[Probability, Meta(description="The probability of the digit.")]
@@ -30,21 +44,21 @@ class Prediction(msgspec.Struct, frozen=True):
 
 
 class Explanation(Prediction, frozen=True):
-    """A prediction, and what it rests on. Pictures are data: URLs of PNG files."""
+    """A prediction and its explanation. Images are data: URLs of PNG files."""
 
     ink: Annotated[
-        Picture,
+        PngUrl,
         Meta(
-            description="The image, upright, in gray, at most 280 pixels wide and tall, with the digit's ink in green: "
-            "what was found, or in an image that was taken as it is, all of its ink."
+            description="The image, upright, in gray, at most 280 pixels wide and tall, with the digit's ink in green. "
+            "In an image that is used unchanged, all ink is green."
         ),
     ]
-    seen: Annotated[Picture, Meta(description="The digit as the model saw it, 28x28.")]
+    seen: Annotated[PngUrl, Meta(description="The digit as the model reads it, 28x28.")]
     importance: Annotated[
         list[Annotated[list[Loss], Meta(min_length=28, max_length=28)]],
         Meta(min_length=28, max_length=28, description="The probability lost without each region, 28 rows of 28."),
     ]
-    overlay: Annotated[Picture, Meta(description="The importance in colour over the digit, 280x280.")]
+    overlay: Annotated[PngUrl, Meta(description="The importance in color over the digit, 280x280.")]
 
 
 class ReadDigit(msgspec.Struct, frozen=True):

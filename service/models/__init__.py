@@ -1,1 +1,1 @@
-"""Versions of the model on disk, loaded and kept as they are on disk."""
+"""Versions of the model: stored on disk, loaded, and reloaded when they change on disk."""

@@ -1,44 +1,43 @@
-"""A few of MNIST's test images that any version should read, and what is wrong with one that doesn't.
+"""A few of MNIST's test images that every version should read, and the fault of a version that doesn't.
 
-The first three of each digit that all versions of the package read right.
+The file holds the first three images of each digit that all versions of the package read right.
 """
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preparation.normalize import scale
+from service.models.runtimes import Predict
+from service.preparation.normalize import to_vectors
+from service.preparation.types import Floats
 
 FILE = Path(__file__).with_name("known_digits.npz")
-SCALES = (1, 255)  # what white often is to a model
-PAIR = 2  # digits at once: LiteRT keeps the memory of the largest batch, 1.6 MB more for all at once
-
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+COMMON_WHITE_VALUES = (1, 255)  # the usual values of a white pixel
+BATCH_SIZE = 2  # LiteRT keeps the memory of the largest batch: 1.6 MB more for all digits at once
 
 
 @cache
-def load() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def load() -> tuple[Floats, NDArray[np.uint8]]:
     """Load the digits, as vectors float32 (30, 784) in [0, 1], and their labels uint8 (30,)."""
     with np.load(FILE) as arrays:
-        return scale(arrays["images"]), arrays["labels"]
+        return to_vectors(arrays["images"]), arrays["labels"]
 
 
 def find_fault(predict: Predict, white: float) -> str:
-    """Say how a model misreads the known digits; nothing where it reads most of them.
+    """Return how a model misreads the known digits, in sentences; empty if it reads at least half of them right.
 
     Args:
-        predict: gives the probabilities float32 (n, 10) of vectors float32 (n, 784) in [0, 1].
-        white: the scale that it is given its pixels in, as far as is known.
+        predict: returns the probabilities float32 (n, 10) of vectors float32 (n, 784) in [0, 1].
+        white: the value of a white pixel that `predict` scales its vectors to.
 
     """
-    wrong, count = _wrong(predict, 1), len(load()[1])
+    wrong, count = _count_wrong(predict, 1), len(load()[1])
     if 2 * wrong <= count:
         return ""
     fault = f"It reads {wrong} of {count} known digits wrong."
-    better = next((other for other in SCALES if other != white and 2 * _wrong(predict, other / white) <= count), None)
+    better = _find_better_white(predict, white)
     if better is None:
         return fault
     return (
@@ -47,8 +46,16 @@ def find_fault(predict: Predict, white: float) -> str:
     )
 
 
-def _wrong(predict: Predict, factor: float) -> int:
+def _find_better_white(predict: Predict, white: float) -> int | None:
+    """Return another value of a white pixel with which the model reads at least half of the digits right, if any."""
+    count = len(load()[1])
+    values = (value for value in COMMON_WHITE_VALUES if value != white)
+    return next((value for value in values if 2 * _count_wrong(predict, value / white) <= count), None)
+
+
+def _count_wrong(predict: Predict, factor: float) -> int:
+    """Return how many known digits a model reads wrong if their vectors are multiplied by a factor."""
     vectors, labels = load()
-    pairs = np.split(vectors * np.float32(factor), len(vectors) // PAIR)
-    digits = np.concatenate([predict(pair).argmax(axis=1) for pair in pairs])
+    batches = np.split(vectors * np.float32(factor), len(vectors) // BATCH_SIZE)
+    digits = np.concatenate([predict(batch).argmax(axis=1) for batch in batches])
     return int((digits != labels).sum())

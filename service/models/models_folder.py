@@ -1,21 +1,20 @@
-"""The folder of models that the settings name: where its versions are, or why it has none and what to name instead."""
+"""The folder of models in the settings: where its versions are, or why it has none and which folder to name instead."""
 
 import os
 from pathlib import Path
 
 from service.errors import SettingsError, os_reason
 from service.models import store
+from service.models.saved_model import GRAPH
 from service.models.store import NAME
 from service.settings import DEFAULT_MODELS, Settings, variable
 
-SAVED_MODEL = "saved_model.pb"
-
 
 def check(settings: Settings) -> None:
-    """Check, at the start, that the folder of models is there; a worker that starts later waits for it.
+    """Check, at the start, that the folder of models exists. A worker that starts later waits for the folder.
 
     Raises:
-        SettingsError: it isn't.
+        SettingsError: there is no such folder.
 
     """
     if not settings.models.is_dir():
@@ -25,41 +24,41 @@ def check(settings: Settings) -> None:
 def versions_folder(settings: Settings) -> Path:
     """Return the folder whose versions are served: `mnist` in `settings.models`.
 
-    It is that of the package instead where no other is named, or while the one that is named is empty, if
-    `settings.shipped_first` says so.
+    With `settings.shipped_first`, this is the package's own folder as long as the named folder is empty.
     """
     folder = settings.models / NAME
-    is_empty = settings.shipped_first and not store.find(folder) and not _mistake(settings.models)
+    is_empty = settings.shipped_first and not store.find_versions(folder) and not _describe_mistake(settings.models)
     return DEFAULT_MODELS / NAME if is_empty else folder
 
 
-def why_empty(models: Path) -> str:
-    """Say why a folder of models has no version, and what to do: MNIST_MODELS may name another than it should."""
-    return _mistake(models) or f"There is no version in {models / NAME}: put one there, as {models / NAME / '1'}."
+def explain_empty(models: Path) -> str:
+    """Return why a folder of models has no version, and what to do: MNIST_MODELS may name the wrong folder."""
+    folder = models / NAME
+    return _describe_mistake(models) or f"There is no version in {folder}: put one there, as {folder / '1'}."
 
 
-def _mistake(models: Path) -> str:
-    """Say what was put in the wrong place, or that nothing can be read; nothing where the folder is just empty."""
+def _describe_mistake(models: Path) -> str:
+    """Return which files are in the wrong place, or that the folder can't be read; empty if it just has no files."""
     path = models.resolve()
     try:
         folders = [path / name for name in sorted(os.listdir(path)) if os.path.isdir(path / name)]
     except OSError as error:
         return f"{models} can't be read: {os_reason(error)}."
-    if os.path.exists(path / SAVED_MODEL):
-        return f"{models} is a version itself: {_advise(path.parent)}"
-    if store.find(path):
-        return f"{models} is the model's folder: {_advise(path)}"
-    if os.path.exists(path / NAME / SAVED_MODEL):
+    if os.path.exists(path / GRAPH):
+        return f"{models} is a version itself: {_advise_name(path.parent)}"
+    if store.find_versions(path):
+        return f"{models} is the model's folder: {_advise_name(path)}"
+    if os.path.exists(path / NAME / GRAPH):
         return f"{models / NAME} is a SavedModel without a number: move it to {models / NAME / '1'}."
-    if inner := next((folder for folder in folders if store.find(folder / NAME)), None):
-        return f"{models} is not the folder of models: name {inner}."
-    if other := next((folder for folder in folders if folder.name != NAME and store.find(folder)), None):
-        return f"{models} has versions of {other.name}: the model that is served is called {NAME}; rename {other}."
-    return " ".join([*store.ignored(path), *store.ignored(path / NAME)])
+    if nested := next((folder for folder in folders if store.find_versions(folder / NAME)), None):
+        return f"{models} is not the folder of models: name {nested}."
+    if renamed := next((folder for folder in folders if folder.name != NAME and store.find_versions(folder)), None):
+        return f"{models} has versions of {renamed.name}: the model that is served is called {NAME}; rename {renamed}."
+    return " ".join([*store.describe_ignored(path), *store.describe_ignored(path / NAME)])
 
 
-def _advise(folder: Path) -> str:
-    """Say what to name where `folder` has the versions."""
+def _advise_name(folder: Path) -> str:
+    """Return which folder to name if `folder` holds the versions."""
     if folder.name == NAME:
         return f"name {folder.parent}, which it is in."
     return f"move the versions to {folder / NAME}, and name {folder}."

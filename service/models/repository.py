@@ -1,4 +1,4 @@
-"""All versions of the model, kept as they are on disk: taken when new, dropped when gone, swapped without a pause."""
+"""All versions of the model, as they are on disk: loaded when new, dropped when gone, and swapped without a pause."""
 
 import logging
 import threading
@@ -13,256 +13,273 @@ import msgspec
 from service.errors import ModelError, ServiceError, UnknownLabel, UnknownModel
 from service.models import loading, models_folder, store
 from service.models.loading import Model
-from service.models.store import Choice, Snapshot
+from service.models.store import FileState, VersionPolicy
 from service.settings import Settings
 
 POLL_SECONDS = 0.25
 
-State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]  # as TensorFlow Serving calls them
+State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]  # the names of TensorFlow Serving
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Version:
-    """A version on disk, and what came of it."""
+    """A version on disk, and the result of loading it."""
 
     number: int
     folder: Path
-    files: Snapshot  # as last seen
-    tried: Snapshot | None = None  # as they were when it was loaded or refused
+    files: FileState  # as last seen
+    attempted_files: FileState | None = None  # at the last attempt to load the version
     state: State = "START"
-    reason: str = ""  # why it was refused as it is on disk
-    fault: str = ""  # how it misreads digits that any version should read
-    model: Model | None = None  # dropped where others are used more
-    used: float = field(default_factory=time.monotonic)
+    error: str = ""  # why the version was rejected as it is on disk
+    fault: str = ""  # how the version misreads the known digits
+    model: Model | None = None  # None also if it was dropped because other versions are used more
+    last_used: float = field(default_factory=time.monotonic)
 
     @property
-    def remark(self) -> str:
-        """Say what is wrong with it, for its status; it may be served all the same."""
-        return self.reason or self.fault
+    def problem(self) -> str:
+        """The error or fault for the version's status. A version with a fault is served."""
+        return self.error or self.fault
+
+    def is_ready_to_load(self, files: FileState) -> bool:
+        """Return whether the files have changed since the last attempt to load them, but not since they were last seen.
+
+        Files that still change are being copied.
+        """
+        return files == self.files and files != self.attempted_files
 
 
 class Repository:
-    """The versions that are served. Any thread may ask for a model; one at a time loads."""
+    """The versions that are served. Any thread may ask for a model; one thread at a time loads."""
 
     def __init__(
         self, settings: Settings, on_change: Callable[["Repository"], None] = lambda _: None, finder: str = ""
     ) -> None:
-        """Take the default version; the others follow in the background.
+        """Load the default version. A thread loads the other versions.
 
         Args:
             settings: the folder of models, and how versions are loaded.
             on_change: called whenever the state of a version changes.
-            finder: the checksum of the finder that is loaded, if one is.
+            finder: the SHA-256 of the finder that is loaded, if any.
 
         """
         self._settings, self._on_change, self._finder = settings, on_change, finder
         self._versions: dict[int, Version] = {}
-        self._choice = Choice()
+        self._policy = VersionPolicy()
         self._default: Model | None = None
         self._ignored: list[str] = []
-        self.emptiness = ""  # why the folder has no version, if it has none
+        self.empty_reason = ""  # why the folder has no version, if it has none
         self._lock, self._closed = threading.RLock(), threading.Event()
         self._scan()
-        self._read_choice()
-        for number in self._choice.order(list(self._versions)):
+        self._read_policy()
+        for number in self._policy.order(list(self._versions)):
             if self._default is None or self._default.fault:
-                self._take(self._versions[number])
+                self._load_and_activate(self._versions[number])
         self._watcher = threading.Thread(target=self._watch, name="versions", daemon=True)
         self._watcher.start()
 
     def default(self) -> Model:
-        """Give the version that is served where none is asked for.
+        """Return the model that answers requests that name no version.
 
         Raises:
-            ModelError: none can be served; it says why.
+            ModelError: no version can be served. The message says why.
 
         """
         if self._default is None:
-            reasons = [self.emptiness, *(version.reason for version in self.versions())]
+            reasons = [self.empty_reason, *(version.error for version in self.versions())]
             reason = next(filter(None, reasons), "")
             raise ModelError(f"There is no version of the model {store.NAME} that can be served. {reason}".rstrip())
         return self._default
 
     def model(self, number: int) -> Model:
-        """Give a version by its number, loaded now if it isn't.
+        """Return the model of a version, which is loaded now if necessary.
 
         Raises:
-            UnknownModel: there is no such version, or it was refused.
+            UnknownModel: there is no such version, or it was rejected.
 
         """
         version = self._versions.get(number) or self._find_new(number)
         if version is None:
             raise UnknownModel(f"There is no version {number} of the model {store.NAME}.")
-        version.used = time.monotonic()
+        version.last_used = time.monotonic()
         model = version.model or self._load_again(version)
         if model is None:
-            raise UnknownModel(f"Version {number} of the model {store.NAME} can't be served: {version.reason}")
+            raise UnknownModel(f"Version {number} of the model {store.NAME} can't be served: {version.error}")
         return model
 
     def number(self, label: str) -> int:
-        """Give the number of the version that carries a label.
+        """Return the number of the version that a label names.
 
         Raises:
-            UnknownLabel: none does.
+            UnknownLabel: there is no such label or version.
 
         """
-        number = self._choice.labels.get(label)
+        number = self._policy.labels.get(label)
         if number is None or number not in self._versions:
             raise UnknownLabel(f"Unrecognized servable version label: {label}.")
         return number
 
     def versions(self) -> list[Version]:
-        """List all versions, the highest first."""
+        """Return all versions, the highest first."""
         return sorted(self._versions.values(), key=lambda version: -version.number)
 
     def numbers(self) -> list[int]:
-        """List the versions that answer, the lowest first: all but those that were refused."""
+        """Return the numbers of the versions that were not rejected, the lowest first."""
         return sorted(version.number for version in self.versions() if version.state != "END")
 
     def is_withdrawn(self, number: int) -> bool:
-        """Tell whether a version is not to be the default while there are others."""
-        return number in self._choice.withdrawn
+        """Return whether a version is withdrawn: it is not the default while another version can be."""
+        return number in self._policy.withdrawn
 
     def close(self) -> None:
-        """Look at the disk no more; what is loaded stays. A process must not end while TensorFlow loads a version."""
+        """Stop watching the disk, and wait for a load in progress: TensorFlow must not load while the process ends."""
         self._closed.set()
         self._watcher.join()
 
     def refresh(self) -> None:
-        """Bring all up to what is on disk now; a version that is still being written is left for later."""
+        """Load, reload and remove versions as they are on disk now. Files that still change are left for later."""
         with self._lock:
-            settled = self._scan()
-            self._read_choice()
-            for version in sorted(settled, key=lambda version: -version.number):
+            ready = self._scan()
+            self._read_policy()
+            for version in sorted(ready, key=lambda version: -version.number):
                 if not self._closed.is_set():
-                    self._take(version)
+                    self._load_and_activate(version)
             self._choose_default()
 
     def _watch(self) -> None:
         while not self._closed.is_set():
             try:
                 self.refresh()
-            except Exception:  # a disk that fails for a while must not end this
-                log.exception("The versions on disk can't be looked through.")
+            except Exception:  # a disk may fail for a while
+                log.exception("The versions on disk can't be read.")
             self._closed.wait(POLL_SECONDS)
 
     def _scan(self) -> list[Version]:
-        """Take note of what is on disk, and give the versions to be tried: new or changed, and as they were before."""
+        """Update the list of versions from the disk, and return the versions that are ready to load."""
         folder = models_folder.versions_folder(self._settings)
-        found = store.find(folder)
-        self._report(folder, found)
-        for number, version in list(self._versions.items()):
-            if not found and version.model:
-                self._keep(version)
-            elif found.get(number) != version.folder:
-                self._remove(version)
-        settled = []
-        for number, folder in found.items():
-            files = store.snapshot(folder)
-            version = self._versions.setdefault(number, Version(number, folder, files))
-            if version.files == files != version.tried:
-                settled.append(version)
+        folders = store.find_versions(folder)
+        self._log_folder(folder, folders)
+        self._remove_missing(folders)
+        ready = []
+        for number, version_folder in folders.items():
+            files = store.read_file_state(version_folder)
+            version = self._versions.setdefault(number, Version(number, version_folder, files))
+            if version.is_ready_to_load(files):
+                ready.append(version)
             version.files = files
-        return settled
+        return ready
 
-    def _report(self, folder: Path, found: Mapping[int, Path]) -> None:
-        """Log what has changed of a folder: that it has no version, or has what looks like one."""
-        if found and folder.parent == self._settings.models:  # from here on, those of the package are another model
+    def _remove_missing(self, folders: Mapping[int, Path]) -> None:
+        """Remove the versions whose folders are gone. If no folder is left, the loaded versions are served on."""
+        for number, version in list(self._versions.items()):
+            if not folders and version.model:
+                self._serve_from_memory(version)
+            elif folders.get(number) != version.folder:
+                self._remove(version)
+
+    def _log_folder(self, folder: Path, folders: Mapping[int, Path]) -> None:
+        """Log, once, that a folder has no version, or has files that look like versions and are not served."""
+        if folders and folder.parent == self._settings.models:  # the package's own versions don't serve again
             self._settings = msgspec.structs.replace(self._settings, shipped_first=False)
-        emptiness = "" if found else models_folder.why_empty(self._settings.models)
-        if emptiness not in ("", self.emptiness):
-            log.error("There is no version on disk. %s", emptiness)
-        ignored = store.ignored(folder)
+        empty_reason = "" if folders else models_folder.explain_empty(self._settings.models)
+        if empty_reason not in ("", self.empty_reason):
+            log.error("There is no version on disk. %s", empty_reason)
+        ignored = store.describe_ignored(folder)
         for sentence in ignored:
             if sentence not in self._ignored:
                 log.warning("%s", sentence)
-        self.emptiness, self._ignored = emptiness, ignored
+        self.empty_reason, self._ignored = empty_reason, ignored
 
-    def _read_choice(self) -> None:
-        if self.emptiness:  # of a folder that is gone nothing is known
+    def _read_policy(self) -> None:
+        if self.empty_reason:  # the folder may be gone: keep the labels
             return
         try:
-            self._choice = store.read_choice(models_folder.versions_folder(self._settings))
+            self._policy = store.read_policy(models_folder.versions_folder(self._settings))
         except ModelError as error:
             log.warning("The labels stay as they were. %s", error)
 
-    def _take(self, version: Version) -> Model | None:
-        """Load a version beside the others, and put it in place of what it was before; or refuse it."""
-        version.tried = version.files
-        self._become(version, "LOADING" if version.model is None else version.state)
+    def _load_and_activate(self, version: Version) -> Model | None:
+        """Load a version and serve it instead of its previous files; reject it if it can't be loaded."""
+        version.attempted_files = version.files
+        self._set_state(version, "LOADING" if version.model is None else version.state)
         try:
             version.model = model = loading.load(version.folder, self._settings)
         except Exception as error:
-            self._refuse(version, error)
+            self._reject(version, error)
             return None
-        version.reason, version.fault, version.used = "", model.fault, time.monotonic()
-        self._become(version, "AVAILABLE")
+        version.error, version.fault, version.last_used = "", model.fault, time.monotonic()
+        self._set_state(version, "AVAILABLE")
         self._choose_default()
         self._drop_least_used()
-        log.info("Version %d is served by %s.", version.number, model.runtime.name)
+        self._log_loaded(model)
+        return model
+
+    def _log_loaded(self, model: Model) -> None:
+        log.info("Version %d is served by %s.", model.version, model.runtime.name)
         if model.fault:
-            log.warning("Version %d is not the default while another one can be. %s", version.number, model.fault)
+            log.warning("Version %d is not the default while another one can be. %s", model.version, model.fault)
         if self._finder and model.finder not in ("", self._finder):
             log.warning(
                 "Version %d was measured with another finder than the one that is loaded: its threshold may not fit.",
-                version.number,
+                model.version,
             )
-        return model
 
-    def _refuse(self, version: Version, error: Exception) -> None:
-        version.reason = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}."
-        log.error("Version %d is refused. %s", version.number, version.reason)
-        self._become(version, "END" if version.model is None else version.state)
+    def _reject(self, version: Version, error: Exception) -> None:
+        """Record why a version can't be loaded. If it was loaded before, the loaded model is served on."""
+        version.error = str(error) if isinstance(error, ServiceError) else f"{type(error).__name__}: {error}."
+        log.error("Version %d is rejected. %s", version.number, version.error)
+        self._set_state(version, "END" if version.model is None else version.state)
 
-    def _keep(self, version: Version) -> None:
-        """Serve a version from memory while none is on disk; it is tried again when it is back."""
-        reason = f"It is served from memory. {self.emptiness}"
-        if version.reason != reason:
-            version.tried, version.reason = None, reason
+    def _serve_from_memory(self, version: Version) -> None:
+        """Serve a loaded version on while no version is on disk. It is loaded again when it is back."""
+        reason = f"It is served from memory. {self.empty_reason}"
+        if version.error != reason:
+            version.attempted_files, version.error = None, reason
             log.warning("Version %d is served from memory, until this process ends.", version.number)
             self._on_change(self)
 
     def _remove(self, version: Version) -> None:
         del self._versions[version.number]
         version.model = None
-        self._become(version, "END")
+        self._set_state(version, "END")
         log.info("Version %d is gone.", version.number)
 
-    def _become(self, version: Version, state: State) -> None:
+    def _set_state(self, version: Version, state: State) -> None:
         version.state = state
         self._on_change(self)
 
     def _choose_default(self) -> None:
-        """Make the best version the default; where none is available, the old one keeps serving."""
+        """Make the first available version of the policy's order the default; keep the old default if there is none."""
         available = [number for number, version in self._versions.items() if version.state == "AVAILABLE"]
         misread = {number for number in available if self._versions[number].fault}
-        for number in self._choice.order(available, misread):
+        for number in self._policy.order(available, misread):
             if model := self._versions[number].model or self._load_again(self._versions[number]):
                 self._default = model
                 return
 
     def _find_new(self, number: int) -> Version | None:
-        """Take a version that another process may have found a moment before."""
-        if number not in store.find(models_folder.versions_folder(self._settings)):
+        """Find and load a version that this process has not seen yet: another process may have listed it."""
+        if number not in store.find_versions(models_folder.versions_folder(self._settings)):
             return None
         with self._lock:
             self._scan()
             version = self._versions.get(number)
-            if version and version.tried is None:
-                self._take(version)
+            if version and version.attempted_files is None:
+                self._load_and_activate(version)
             return version
 
     def _load_again(self, version: Version) -> Model | None:
         with self._lock:
             if version.model is None and version.state in ("START", "AVAILABLE"):
-                return self._take(version)  # it may be dropped again at once
+                return self._load_and_activate(version)  # the version itself may be dropped at once
             return version.model
 
     def _drop_least_used(self) -> None:
-        spare = [each for each in self._versions.values() if each.model and each.model is not self._default]
-        loaded = len(spare) + (self._default is not None)
-        for version in sorted(spare, key=lambda version: version.used)[: max(0, loaded - self._settings.max_loaded)]:
+        """Drop the least recently used models until at most `max_loaded` are loaded. The default stays."""
+        versions = [version for version in self._versions.values() if version.model]
+        spare = [version for version in versions if version.model is not self._default]
+        surplus = len(spare) + (self._default is not None) - self._settings.max_loaded
+        for version in sorted(spare, key=lambda version: version.last_used)[: max(0, surplus)]:
             version.model = None
             self._on_change(self)

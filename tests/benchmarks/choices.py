@@ -1,6 +1,6 @@
-"""What the choice of threads, keep-alive, parser and JSON library rests on: python -m tests.benchmarks.choices
+"""Measures the choice of threads, keep-alive, parser and JSON library: python -m tests.benchmarks.choices
 
-Servers are asked by wrk in turn, on the same two cores, as in comparison; the rest is timed in this process.
+wrk sends requests to the servers in turn, on the same two cores, as in comparison. This process times the rest.
 """
 
 import io
@@ -21,7 +21,7 @@ from service.server.http_parser import RequestParser
 from tests.benchmarks.comparison.candidates import ours
 from tests.benchmarks.comparison.jobs import IMAGE, JOBS, PNG, Job, Load, drive
 from tests.benchmarks.comparison.processes import running
-from tests.conftest import SEVEN
+from tests.support.paths import SEVEN
 
 ROUNDS, SECONDS = 5, 2
 THREADS = (1, 2, 4)
@@ -45,7 +45,7 @@ KEPT = Job("PNG, connections kept", PNG, IMAGE)
 
 
 class Socket:
-    """What gunicorn asks of a connection to make an environ."""
+    """The part of a connection that gunicorn needs for an environ."""
 
     def getsockname(self) -> tuple[str, int]:
         return ADDRESS
@@ -84,8 +84,8 @@ def main() -> None:
                 for job in (DRAWN, SCANNED) if threads != 2 else (DRAWN, SCANNED, CLOSED, KEPT):
                     loads[job.name, threads].append(drive(job, server.port, "/predict", SECONDS))
     print("| request | threads | answers a second | 99th percentile |\n| --- | --: | --: | --: |")
-    for (name, threads), each in sorted(loads.items()):
-        rate, p99 = median(load.rate for load in each), median(load.p99 for load in each)
+    for (name, threads), measured in sorted(loads.items()):
+        rate, p99 = median(load.rate for load in measured), median(load.p99 for load in measured)
         print(f"| {name} | {threads} | {rate:,.0f} | {p99:.1f} ms |")
     print("\n| | |\n| --- | --: |")
     for name, call in CALLS.items():

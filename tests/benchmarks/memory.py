@@ -1,4 +1,4 @@
-"""Memory of a process and of all that it started."""
+"""Measures the memory of a process and its descendants."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ PROC = Path("/proc")
 
 
 def pss(pid: int) -> int:
-    """Sum the proportional set sizes of a process and its descendants, in bytes: what is shared counts once (Linux).
+    """Return the proportional set size (PSS) of a process and its descendants in bytes. Shared pages count once.
 
-    One that has just ended has none.
+    A process that has just ended has 0 bytes. Linux only.
     """
-    return sum(_own(process) for process in tree(pid))
+    return sum(_read_pss(process) for process in tree(pid))
 
 
-def _own(pid: int) -> int:
+def _read_pss(pid: int) -> int:
     try:
         text = (PROC / str(pid) / "smaps_rollup").read_text()
     except OSError:
@@ -24,7 +24,7 @@ def _own(pid: int) -> int:
 
 
 def tree(pid: int) -> Iterator[int]:
-    """Give a process and its descendants, as long as they are there."""
+    """Yield the pids of a process and its descendants."""
     yield pid
     for children in (PROC / str(pid) / "task").glob("*/children"):
         for child in children.read_text().split():

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from service.models.runtimes import LiteRT
-from training.calibration import calibrated
-from training.export import compile_for_litert, write_saved_model
+from training.calibration import build_calibrated
+from training.export import convert_to_litert, write_saved_model
 from training.model.recipes import RECIPES
 
 ROUNDS, CALLS = 30, 300
@@ -21,8 +21,8 @@ def load(recipe: str) -> LiteRT:
     """Export a recipe's network as the command does, and load it."""
     with tempfile.TemporaryDirectory() as folder:
         version = Path(folder) / "version"
-        write_saved_model(calibrated(RECIPES[recipe].build(), temperature=1), version)
-        compile_for_litert(version)
+        write_saved_model(build_calibrated(RECIPES[recipe].build(), temperature=1), version)
+        convert_to_litert(version)
         return LiteRT(version)
 
 

@@ -1,4 +1,4 @@
-"""How well confidence tells digits from others: python tests/benchmarks/no_digit.py VERSION...
+"""Measures how well confidence separates digits from other images: python tests/benchmarks/no_digit.py VERSION...
 
 MNIST's test images against Fashion-MNIST's, of Debian's package dataset-fashion-mnist, and against letters in
 matplotlib's STIX and Computer Modern fonts: nothing is fitted to either.
@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import roc_auc_score
 
 from service.models import loading, store
-from service.preparation.normalize import place, scale
+from service.preparation.normalize import center_ink, to_vectors
 from training.data import datasets
-from training.evaluate import answer
+from training.evaluate import predict_digits
 from training.synthetic.outliers import LETTERS
 
 FASHION = "/usr/share/datasets/fashion-mnist"
@@ -34,8 +34,8 @@ SIZES_PX = range(40, 100, 6)
 
 
 def draw_letters() -> NDArray[np.uint8]:
-    """Draw the letters that no digit looks like as MNIST would have, uint8 (n, 28, 28)."""
-    return np.stack([place(np.asarray(image, np.float32) / np.float32(255)) for image in _letters()])
+    """Draw letters that look like no digit in MNIST's form, uint8 (n, 28, 28)."""
+    return np.stack([center_ink(np.asarray(image, np.float32) / np.float32(255)) for image in _letters()])
 
 
 def _letters() -> Iterator[Image.Image]:
@@ -57,11 +57,11 @@ def main(folders: list[str]) -> None:
         "|---|--:|--:|--:|--:|"
     )
     for version in map(Path, folders):
-        runtime, threshold = loading.open_runtime(version), store.read_card(version).calibration.threshold
+        runtime, threshold = loading.load_runtime(version), store.read_card(version).calibration.threshold
         sure, *unsure = (
-            answer(runtime, digits).confidences,
-            answer(runtime, clothes).confidences,
-            runtime.predict(scale(letters)).max(axis=1),
+            predict_digits(runtime, digits).confidences,
+            predict_digits(runtime, clothes).confidences,
+            runtime.predict(to_vectors(letters)).max(axis=1),
         )
         areas = [
             roc_auc_score(np.repeat([True, False], [len(sure), len(part)]), np.concatenate([sure, part]))

@@ -1,7 +1,7 @@
-"""Time from a picture file to all digits in it: python tests/benchmarks/number_time.py.
+"""Time from an image file to all digits in it: python tests/benchmarks/number_time.py.
 
-Every file is decoded and read in turn, on one thread; reading includes decoding. The mark of a row of ten digits is 3
-times one digit; that of a page of a hundred is 60 ms beside its decoding.
+All files are decoded and read in turn, on one thread; reading includes decoding. The goal for a row of ten digits is 3
+times the time of one digit; for a page of a hundred it is 60 ms more than its decoding.
 """
 
 import time
@@ -14,9 +14,19 @@ from service.inference.predictor import Predictor
 from service.models import loading
 from service.preparation import finder
 from service.preparation.decode import decode
+from service.preparation.types import Floats
 from service.settings import Settings
 from training.data import datasets
-from training.synthetic.rendering import BLUE, Array, defocus, grain, lay, paper, save, slope, trace
+from training.synthetic.rendering import (
+    BLUE,
+    add_grain,
+    defocus,
+    encode_image,
+    fill_page,
+    lay_ink,
+    light_from_side,
+    trace_digit,
+)
 
 SECONDS = 4.0  # for each file
 
@@ -26,13 +36,13 @@ def photo(digits: np.ndarray, rows: int, columns: int, shape: tuple[int, int], h
     rng, ink = np.random.default_rng(0), np.zeros(shape, np.float32)
     for place, digit in enumerate(digits[: rows * columns]):
         center = (shape[0] * (place // columns + 0.5) / rows, shape[1] * (place % columns + 0.5) / columns)
-        write(ink, trace(digit, height), center)
-    page = lay(paper(shape, (235, 232, 222)), ink, BLUE) * slope(shape, rng, 0.6)[..., None]
-    return save(grain(defocus(page, 1), rng, 4), "JPEG", quality=90)
+        write(ink, trace_digit(digit, height), center)
+    page = lay_ink(fill_page(shape, (235, 232, 222)), ink, BLUE) * light_from_side(shape, rng, 0.6)[..., None]
+    return encode_image(add_grain(defocus(page, 1), rng, 4), "JPEG", quality=90)
 
 
-def write(page: Array, digit: Array, center: tuple[float, float]) -> None:
-    """Write a digit around a place, given as y and x."""
+def write(page: Floats, digit: Floats, center: tuple[float, float]) -> None:
+    """Write a digit around a center (y, x)."""
     top, left = (round(middle - side / 2) for middle, side in zip(center, digit.shape, strict=True))
     page[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
 
@@ -44,7 +54,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 def measure(file: bytes, predictor: Predictor) -> tuple[float, float]:
-    """Give the medians of decoding a file, and of the whole way to its digits."""
+    """Return the median milliseconds of decoding a file, and of reading its digits."""
     limits, bare, whole = predictor.settings, list[float](), list[float]()
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:

@@ -1,6 +1,6 @@
-"""How soon what is too much is refused, and how long what is taken takes: python tests/benchmarks/overload_time.py
+"""Measures rejected and accepted requests under overload: python tests/benchmarks/overload_time.py
 
-More clients post pictures of 12 megapixels than may wait, and another asks whether the service is ready.
+More clients post images of 12 megapixels than may wait. Another client checks whether the service is ready.
 """
 
 import threading
@@ -10,14 +10,18 @@ from collections import defaultdict
 import numpy as np
 from PIL import Image
 
-from tests.conftest import SEVEN, Server, png, serving
+from tests.support.images import png
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving
 
 CLIENTS = 12
 SECONDS = 20.0
 LIMITS = ("--workers", "2", "--threads", "2", "--max-waiting", "2")
 
 
-def ask(server: Server, method: str, path: str, body: bytes, times: dict[str, list[float]], end: float) -> None:
+def send_requests(
+    server: Server, method: str, path: str, body: bytes, times: dict[str, list[float]], end: float
+) -> None:
     connection = server.connect()
     while time.monotonic() < end:
         start = time.perf_counter()
@@ -33,8 +37,8 @@ def main() -> None:
     photo, times = png(digit), defaultdict[str, list[float]](list)
     with serving(*LIMITS) as server:
         end = time.monotonic() + SECONDS
-        asked = [("POST", "/predict", photo)] * CLIENTS + [("GET", "/readyz", b"")]
-        threads = [threading.Thread(target=ask, args=(server, *each, times, end)) for each in asked]
+        requests = [("POST", "/predict", photo)] * CLIENTS + [("GET", "/readyz", b"")]
+        threads = [threading.Thread(target=send_requests, args=(server, *request, times, end)) for request in requests]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,6 +1,6 @@
-"""Time from a picture file to the 28x28, beside Pillow's bare decode: python tests/benchmarks/picture_time.py.
+"""Time from an image file to the 28x28, beside Pillow's bare decode: python tests/benchmarks/picture_time.py.
 
-Every file is measured both ways in turn, on one thread.
+All files are measured both ways in turn, on one thread.
 """
 
 import io
@@ -16,7 +16,17 @@ from service.preparation.decode import decode
 from service.preparation.normalize import prepare
 from service.settings import Settings
 from training.data import datasets
-from training.synthetic.rendering import BLUE, clouds, defocus, grain, lay, paper, save, slope, write
+from training.synthetic.rendering import (
+    BLUE,
+    add_grain,
+    defocus,
+    draw_clouds,
+    encode_image,
+    fill_page,
+    lay_ink,
+    light_from_side,
+    write_digit,
+)
 
 SECONDS = 3.0  # for each file
 
@@ -24,9 +34,9 @@ SECONDS = 3.0  # for each file
 def photo(digit: np.ndarray, shape: tuple[int, int]) -> bytes:
     """Photograph a digit on paper that is lit from one side."""
     rng = np.random.default_rng(0)
-    page = paper(shape, (235, 232, 222)) * (1 + 0.02 * clouds(shape, rng, 6))[..., None]
-    page = lay(page, write(digit, rng, shape, (0.3, 0.6)), BLUE) * slope(shape, rng, 0.6)[..., None]
-    return save(grain(defocus(page, 1), rng, 4), "JPEG", quality=90)
+    page = fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
+    page = lay_ink(page, write_digit(digit, rng, shape, (0.3, 0.6)), BLUE) * light_from_side(shape, rng, 0.6)[..., None]
+    return encode_image(add_grain(defocus(page, 1), rng, 4), "JPEG", quality=90)
 
 
 def milliseconds(call: Callable[[], object]) -> float:
@@ -36,7 +46,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 def measure(file: bytes) -> tuple[float, float]:
-    """Give the medians of Pillow's bare decode of a file, and of the service's whole way to the 28x28."""
+    """Return the median milliseconds of Pillow's bare decode, and of the service's decode and preparation."""
     limits, bare, ours = Settings(), [], []
     loaded = finder.load(limits.models)
     end = time.monotonic() + SECONDS
@@ -53,8 +63,8 @@ def main() -> None:
     files = {
         "12-megapixel photo, JPEG": photo(digit, (3000, 4000)),
         "640x480 photo, JPEG": photo(digit, (480, 640)),
-        "MNIST's own, PNG": save(digit),
-        "the same, dark on light": save(255 - digit),
+        "MNIST's own, PNG": encode_image(digit),
+        "the same, dark on light": encode_image(255 - digit),
     }
     print("| file | bare decode | to 28x28 | ratio |\n| --- | --: | --: | --: |")
     for name, file in files.items():

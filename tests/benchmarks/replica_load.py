@@ -1,6 +1,6 @@
-"""What a replica with one core carries, to size by: python -m tests.benchmarks.replica_load
+"""Measures the load that a replica with one core carries: python -m tests.benchmarks.replica_load
 
-wrk, on another core, asks a container of the image mnist-service as fast as it answers. Needs a Docker engine and wrk.
+wrk, on another core, sends requests to a container of the image mnist-service. Needs a Docker engine and wrk.
 """
 
 import os
@@ -15,17 +15,17 @@ from tests.benchmarks.comparison.jobs import IMAGE, PNG, Job, check, drive
 from tests.benchmarks.comparison.processes import free_port
 from tests.benchmarks.picture_time import photo
 from training.data import datasets
-from training.synthetic.rendering import save
+from training.synthetic.rendering import encode_image
 
 ROUNDS, SECONDS = 5, 4
-OURS, OTHERS = 0, 1  # cores
+CONTAINER_CORE, CLIENT_CORE = 0, 1
 
 
 def jobs() -> list[Job]:
     digit = datasets.load().x_train[0]
     files = {
         "28x28, PNG": PNG,
-        "280x280, PNG": save(255 - digit.repeat(10, 0).repeat(10, 1)),
+        "280x280, PNG": encode_image(255 - digit.repeat(10, 0).repeat(10, 1)),
         "photo of 640x480, JPEG": photo(digit, (480, 640)),
         "photo of 12 megapixels, JPEG": photo(digit, (3000, 4000)),
     }
@@ -34,11 +34,11 @@ def jobs() -> list[Job]:
 
 @contextmanager
 def container() -> Iterator[tuple[Any, int]]:
-    """Run the container with a port of this machine, without a proxy of the engine's between."""
+    """Run the container on a port of this machine, without the engine's proxy."""
     port = free_port()
     environment = {"MNIST_HOST": "127.0.0.1", "MNIST_PORT": str(port)}
     container = docker.from_env().containers.run(
-        "mnist-service", detach=True, network_mode="host", cpuset_cpus=str(OURS), environment=environment
+        "mnist-service", detach=True, network_mode="host", cpuset_cpus=str(CONTAINER_CORE), environment=environment
     )
     try:
         next(line for line in container.logs(stream=True) if b"Booting worker" in line)
@@ -48,14 +48,14 @@ def container() -> Iterator[tuple[Any, int]]:
 
 
 def megabytes(container: Any) -> float:
-    """Give the memory as docker stats has it: without the cache of files that can be dropped."""
+    """Return the memory as docker stats shows it, without the file cache that the kernel can drop."""
     memory = container.stats(stream=False)["memory_stats"]
     dropped = memory["stats"].get("inactive_file", memory["stats"].get("total_inactive_file", 0))
     return float(memory["usage"] - dropped) / 1e6
 
 
 def main() -> None:
-    os.sched_setaffinity(0, {OTHERS})
+    os.sched_setaffinity(0, {CLIENT_CORE})
     print("| picture | its size | a second | median | 99th percentile | memory after |\n| --- " + "| --: " * 5 + "|")
     for job in jobs():
         with container() as (server, port):

@@ -1,6 +1,6 @@
 """Time of a scrape of /metrics with 4 workers, all labels filled: python tests/benchmarks/scrape_time.py.
 
-Every worker is asked by every route, in ways that are answered and in ways that are refused, about both versions.
+All workers get requests to all routes, for both versions, some of which succeed and some of which fail.
 """
 
 import itertools
@@ -18,39 +18,40 @@ import numpy as np
 
 from service.app import create_app
 from service.models import store
-from service.models.store import Choice
+from service.models.store import VersionPolicy
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import Server, multipart, png, serving
+from tests.support.images import multipart, png
+from tests.support.server import Server, serving
 from training.data import datasets
 
 WORKERS, CONNECTIONS, SCRAPES = 4, 16, 500
 MAX_BYTES = 100_000
 
-# What stands for the parts of paths.
+# Values of the variables in routes.
 PRESENT = {"filename": "page.js", "name": "mnist", "version": "1", "label": "stable"}
 ABSENT = {"filename": "nope", "name": "nope", "version": "99", "label": "nope"}
 
 Request = tuple[str, str, bytes, dict[str, str]]
 
 
-def every_request(images: list[bytes]) -> Iterator[Request]:
-    """List requests of each method to each route: with pictures of all digits, tensors, nothing, and too much."""
+def list_requests(images: list[bytes]) -> Iterator[Request]:
+    """Yield requests of each method to each route: with images, tensors, an empty and a too large body."""
     kind = {"Content-Type": "image/png"}
     batch = multipart(*((f"{place}.png", image) for place, image in enumerate(images)))
     bodies = [(b"", {}), (images[0], kind), (b"no picture", kind), (bytes(MAX_BYTES + 1), kind), batch, *tensors()]
     rules = [rule.rule for rule in create_app(Settings()).url_map.iter_rules()]
     for rule, values in itertools.product([*rules, "/nope"], (PRESENT, ABSENT)):
-        path = fill_in(rule, values)
+        path = fill_route(rule, values)
         yield from (("GET", path, b"", {}), ("DELETE", path, b"", {}))
         yield from (("POST", path, *body) for body in bodies)
 
 
-def fill_in(rule: str, values: dict[str, str]) -> str:
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule)
+def fill_route(rule: str, values: dict[str, str]) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], rule)
 
 
 def tensors() -> Iterator[tuple[bytes, dict[str, str]]]:
-    """Give a blank picture as TensorFlow Serving's clients send it, and as those of the Open Inference Protocol do."""
+    """Yield a blank image as TensorFlow Serving's clients send it, and as clients of the Open Inference Protocol do."""
     blank = [0.0] * 784
     tensor = {"name": "image", "shape": [1, 784], "datatype": "FP32", "data": blank}
     yield json.dumps({"instances": [blank]}).encode(), {}
@@ -65,13 +66,13 @@ def send(connection: HTTPConnection, requests: list[Request]) -> None:
 
 
 def fill(server: Server, requests: list[Request]) -> None:
-    """Ask on many connections at once, so that each worker has some of all."""
+    """Send requests on many connections at once, so that each worker gets some of each."""
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(lambda connection: send(connection, requests), [server.connect() for _ in range(CONNECTIONS)]))
 
 
 def scrape(connection: HTTPConnection) -> tuple[float, bytes]:
-    """Give the milliseconds that a scrape takes, and its text."""
+    """Return the milliseconds that a scrape takes, and its text."""
     start = time.perf_counter()
     connection.request("GET", "/metrics")
     text = connection.getresponse().read()
@@ -81,14 +82,14 @@ def scrape(connection: HTTPConnection) -> tuple[float, bytes]:
 def main() -> None:
     """Fill all labels, and print the times."""
     mnist = datasets.load()
-    requests = list(every_request([png(mnist.x_test[mnist.y_test == digit][0]) for digit in range(10)]))
+    requests = list(list_requests([png(mnist.x_test[mnist.y_test == digit][0]) for digit in range(10)]))
     with tempfile.TemporaryDirectory() as folder:
         models = Path(shutil.copytree(DEFAULT_MODELS, Path(folder) / "models"))
         options = ("--workers", str(WORKERS), "--models", str(models), "--max-bytes", str(MAX_BYTES))
         with serving(*options) as server:
             fill(server, requests)
-            store.write_choice(models / store.NAME, Choice(labels={"stable": 1}, withdrawn=(2,)))
-            time.sleep(3)  # until every worker has seen it
+            store.write_policy(models / store.NAME, VersionPolicy(labels={"stable": 1}, withdrawn=(2,)))
+            time.sleep(3)  # until all workers have seen it
             fill(server, requests)
             connection = server.connect()
             times = [scrape(connection)[0] for _ in range(SCRAPES)]

@@ -1,9 +1,9 @@
 """Time of training against bare Keras scripts: python tests/benchmarks/training_time.py.
 
-Of dense, the whole command against a script of chapter 2. The command's evaluation on uploads, which the script has
-nothing like, is cut to one of each condition. Of convnet, the steps of an epoch against those of the same network,
+For dense: the whole command against a script of chapter 2. The command's evaluation on uploads, which the script lacks,
+is cut to one upload of each condition. For convnet: the steps of an epoch against those of the same network,
 optimizer, sharpness-aware step and outliers written plainly in Keras, with digits varied by Keras's layers, and by this
-package's function in a PyDataset. It is the second epoch, since the graph is built in the first.
+package's function in a PyDataset. The second epoch is measured, as the first builds the graph.
 """
 
 import os
@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from training.data import datasets
 from training.data.augmentation import augment
 from training.data.batches import NO_DIGIT, Batch
@@ -134,7 +134,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         images = np.concatenate(
             [augment(DIGITS.images[chosen], self.rng), outliers.draw(OTHERS, DIGITS.images, self.rng)]
         )
-        return scale(images), np.append(DIGITS.labels[chosen], np.full(OTHERS, NO_DIGIT, np.uint8))
+        return to_vectors(images), np.append(DIGITS.labels[chosen], np.full(OTHERS, NO_DIGIT, np.uint8))
 
 
 def bare_with_our_augmentation(clock: Clock) -> None:
@@ -155,15 +155,15 @@ def bare_with_layers(clock: Clock) -> None:
     def vary(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return redraw(geometry(to_layers(images), training=True)), labels
 
-    def mix(batch: tuple[tf.Tensor, tf.Tensor], others: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        shown = tf.concat([batch[0], to_layers(others)], axis=0)
-        return tf.reshape(shown, (-1, 784)), tf.concat([batch[1], tf.fill((OTHERS,), np.uint8(NO_DIGIT))], axis=0)
+    def mix(batch: tuple[tf.Tensor, tf.Tensor], strange: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.concat([batch[0], to_layers(strange)], axis=0)
+        return tf.reshape(images, (-1, 784)), tf.concat([batch[1], tf.fill((OTHERS,), np.uint8(NO_DIGIT))], axis=0)
 
-    digits = tf.datasets.Dataset.from_tensor_slices((DIGITS.images, DIGITS.labels)).shuffle(len(DIGITS)).batch(SIZE)
-    strange = outliers.draw(STEPS * OTHERS, DIGITS.images, np.random.default_rng(0))
-    others = tf.datasets.Dataset.from_tensor_slices(strange).shuffle(len(strange)).batch(OTHERS)
+    digits = tf.data.Dataset.from_tensor_slices((DIGITS.images, DIGITS.labels)).shuffle(len(DIGITS)).batch(SIZE)
+    outlier_images = outliers.draw(STEPS * OTHERS, DIGITS.images, np.random.default_rng(0))
+    strange = tf.data.Dataset.from_tensor_slices(outlier_images).shuffle(len(outlier_images)).batch(OTHERS)
     varied = digits.map(vary, num_parallel_calls=tf.data.AUTOTUNE)
-    fit_bare(tf.datasets.Dataset.zip(varied, others).map(mix).prefetch(tf.data.AUTOTUNE), clock)
+    fit_bare(tf.data.Dataset.zip(varied, strange).map(mix).prefetch(tf.data.AUTOTUNE), clock)
 
 
 def to_layers(images: tf.Tensor) -> tf.Tensor:
@@ -180,7 +180,7 @@ def redraw(images: tf.Tensor) -> tf.Tensor:
 
 
 def last_epoch(script: Callable[[Clock], None]) -> tuple[float, float]:
-    """Give an epoch's seconds, and how busy the cores were."""
+    """Return the seconds of the last epoch, and how busy the cores were."""
     clock = Clock()
     script(clock)
     return clock.wall, clock.cpu / clock.wall / (os.cpu_count() or 1)
@@ -191,7 +191,7 @@ def compare_epochs() -> None:
         ours: [], bare_with_our_augmentation: [], bare_with_layers: []
     }  # fmt: skip
     for _ in range(ROUNDS):
-        for script, epochs in measured.items():  # each in a process of its own, for which threads are set
+        for script, epochs in measured.items():  # each in a new process, which sets its threads
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 epochs.append(pool.submit(last_epoch, script).result())
     our_wall = median(wall for wall, _ in measured[ours])

@@ -1,4 +1,4 @@
-"""The page of the interface in a real Chromium, on the real service."""
+"""The page of the API in a real Chromium, on the real service."""
 
 import json
 from collections.abc import Iterator
@@ -6,21 +6,22 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.test_page import browser, listen, server  # noqa: F401
-from tests.conftest import SEVEN, Server
+from tests.support.browser import listen
+from tests.support.paths import SEVEN
+from tests.support.server import Server
 
 
 @pytest.fixture
-def docs(browser: Browser, server: Server) -> Iterator[Page]:  # noqa: F811
-    """Open the page; in the end its console must hold nothing, and nothing be asked of others."""
+def docs(browser: Browser, server: Server) -> Iterator[Page]:
+    """Open the page. At the end its console must be empty, and no request may have gone to another host."""
     page = browser.new_page()
-    said, asked = listen(page), []
-    page.on("request", lambda request: asked.append(request.url))
+    messages, urls = listen(page), []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(f"http://127.0.0.1:{server.port}/docs", wait_until="networkidle")
     yield page
     page.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith((f"http://127.0.0.1:{server.port}/", "data:"))] == []
+    assert messages == []
+    assert [url for url in urls if not url.startswith((f"http://127.0.0.1:{server.port}/", "data:"))] == []
 
 
 def unfold(page: Page, name: str) -> Locator:
@@ -31,8 +32,9 @@ def unfold(page: Page, name: str) -> Locator:
 
 def test_lists_the_operations(docs: Page) -> None:
     paths = docs.evaluate("fetch('openapi.json').then(answer => answer.json()).then(document => document.paths)")
-    shown = docs.locator(".opblock-summary-path").all_text_contents()
-    assert {path.replace("\u200b", "") for path in shown} == set(paths)  # a long path may break at these spaces
+    listed = docs.locator(".opblock-summary-path").all_text_contents()
+    # A long path has zero-width spaces, at which it may break.
+    assert {path.replace("\u200b", "") for path in listed} == set(paths)
 
 
 def test_predict_can_be_tried_with_a_file(docs: Page) -> None:
@@ -54,7 +56,7 @@ def test_an_example_can_be_tried_as_it_is(docs: Page) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "color"), [("light", "rgb(59, 65, 81)"), ("dark", "rgb(228, 230, 230)")])
-def test_colors_are_those_that_are_preferred(browser: Browser, server: Server, scheme: str, color: str) -> None:  # noqa: F811
+def test_colors_follow_the_preferred_scheme(browser: Browser, server: Server, scheme: str, color: str) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"http://127.0.0.1:{server.port}/docs")
     expect(page.locator(".swagger-ui .info p").first).to_have_css("color", color)

@@ -13,22 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.conftest import ROOT, SEVEN, Server, copy_version, serving
+from tests.support.browser import listen
+from tests.support.models import copy_version
+from tests.support.paths import ROOT, SEVEN
+from tests.support.server import Server, serving
 from training.data import datasets
 from training.synthetic import rendering
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("The page's tests need Chromium: apt-get install chromium", allow_module_level=True)
-pytest.importorskip("playwright", reason="The page's tests need Playwright: pip install playwright")
+expect.set_options(timeout=30_000)  # reducing large images takes seconds on a busy machine
 
-expect.set_options(timeout=30_000)  # to make large pictures smaller takes seconds on a machine that is busy
+CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as ratios to the side of the paper
 
-CORNERS = [(0.3, 0.22), (0.7, 0.22), (0.45, 0.8)]  # of a 7, as shares of the paper
-
-# Strokes of digits, as shares of the box around each.
+# Strokes of digits, as ratios to the sides of their box.
 STROKES = {
     "3": [
         (0.1, 0.15),
@@ -61,10 +59,10 @@ REPORT = f"""
     <img src="data:image/png;base64,{base64.b64encode(SEVEN.read_bytes()).decode()}" alt="7">
 """
 
-TURNED = Image.Exif()  # as a phone that is held upright saves a photo
-TURNED[ExifTags.Base.Orientation] = 6
+ROTATED = Image.Exif()  # as an upright phone saves a photo
+ROTATED[ExifTags.Base.Orientation] = 6
 
-# Makes a File of base64 text in the page, as an event of dropping or pasting holds it.
+# Makes a DataTransfer with a file from base64, as the events of dropping and pasting have it.
 TRANSFER = """
     ([content, name]) => {
         const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
@@ -74,8 +72,8 @@ TRANSFER = """
     }
 """
 
-# Keeps in the page what it sends.
-KEEP_SENT = """
+# Records the bodies that the page sends.
+RECORD_SENT = """
     window.sent = [];
     const send = window.fetch;
     window.fetch = (address, options) => (window.sent.push(options.body), send(address, options));
@@ -86,22 +84,8 @@ SENT_SIZE = "createImageBitmap(window.sent[0]).then(({width, height}) => [width,
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving("--workers", "1") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def unsure_server(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that has a report, and is sure of nothing."""
+    """A server with a report, whose answers are all uncertain."""
     models = tmp_path_factory.mktemp("models")
     copy_version(shipped, models, REPORT, calibration={"threshold": 1})
     with serving("--workers", "1", "--models", str(models)) as server:
@@ -110,30 +94,22 @@ def unsure_server(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    yield from opened(browser, server, viewport={"width": 1120, "height": 900})
+    yield from open_page(browser, server, viewport={"width": 1120, "height": 900})
 
 
 @pytest.fixture
 def phone(browser: Browser, server: Server) -> Iterator[Page]:
-    yield from opened(browser, server, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    yield from open_page(browser, server, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
 
 
-def opened(browser: Browser, server: Server, **options: Any) -> Iterator[Page]:
-    """Open the page; in the end its console must hold no error but those of answers that are errors."""
+def open_page(browser: Browser, server: Server, **options: Any) -> Iterator[Page]:
+    """Open the page. At the end its console may hold only the errors of failed requests."""
     with browser.new_context(**options) as context:
         page = context.new_page()
-        said = listen(page)
+        messages = listen(page)
         page.goto(f"http://127.0.0.1:{server.port}/")
         yield page
-        assert [line for line in said if not line.startswith("Failed to load resource: ")] == []
-
-
-def listen(page: Page) -> list[str]:
-    """Collect what the page writes to the console, and its uncaught errors."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
+        assert [line for line in messages if not line.startswith("Failed to load resource: ")] == []
 
 
 def text(page: Page, selector: str) -> str:
@@ -142,7 +118,7 @@ def text(page: Page, selector: str) -> str:
     return content
 
 
-def places(page: Page) -> list[tuple[float, float]]:
+def corner_points(page: Page) -> list[tuple[float, float]]:
     page.locator("#canvas").scroll_into_view_if_needed()
     box = page.locator("#canvas").bounding_box()
     assert box
@@ -150,10 +126,10 @@ def places(page: Page) -> list[tuple[float, float]]:
 
 
 def draw_seven(page: Page) -> None:
-    first, *others = places(page)
+    first, *rest = corner_points(page)
     page.mouse.move(*first)
     page.mouse.down()
-    for corner in others:
+    for corner in rest:
         page.mouse.move(*corner, steps=15)
     page.mouse.up()
 
@@ -164,24 +140,26 @@ def draw_number(page: Page, number: str) -> None:
     assert box
     for place, digit in enumerate(number):
         corners = [(0.08 + 0.31 * place + 0.2 * x, 0.3 + 0.38 * y) for x, y in STROKES[digit]]
-        first, *others = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        first, *rest = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
         page.mouse.move(*first)
         page.mouse.down()
-        for corner in others:
+        for corner in rest:
             page.mouse.move(*corner)
         page.mouse.up()
 
 
 def write_sheet(mnist: datasets.Dataset, path: Path, *lines: str) -> bytes:
-    """Write lines of digits with a pen, two fingers' breadth apart."""
+    """Draw lines of digits in blue ink, write them as a PNG file and return its bytes."""
     ink = np.zeros((170 * len(lines) + 60, 130 * max(map(len, lines)) + 80), np.float32)
     for row, line in enumerate(lines):
         for column, digit in enumerate(line):
             image = mnist.x_test[np.flatnonzero(mnist.y_test == int(digit))[0]]
-            traced, top, left = rendering.trace(image, 90), 50 + 160 * row, 60 + 125 * column
+            traced, top, left = rendering.trace_digit(image, 90), 50 + 160 * row, 60 + 125 * column
             ink[top : top + traced.shape[0], left : left + traced.shape[1]] += traced
     path.write_bytes(
-        rendering.save(rendering.lay(rendering.paper(ink.shape, (246, 243, 235)), ink.clip(0, 1), rendering.BLUE))
+        rendering.encode_image(
+            rendering.lay_ink(rendering.fill_page(ink.shape, (246, 243, 235)), ink.clip(0, 1), rendering.BLUE)
+        )
     )
     return path.read_bytes()
 
@@ -212,7 +190,7 @@ def click_box(page: Page, index: int) -> None:
 
 
 def answer_instead(page: Page, path: str, **answer: Any) -> None:
-    """Answer the requests for a path as something before the service would."""
+    """Answer the requests for a path in place of the service, as a proxy might."""
     page.route(f"**/{path}", lambda route: route.fulfill(**answer))
 
 
@@ -244,34 +222,35 @@ def curl(page: Page, folder: Path) -> str:
 
 @pytest.mark.parametrize("path", ["/mnist", "/mnist/"])
 def test_behind_a_proxy_that_strips_a_prefix(browser: Browser, server: Server, path: str) -> None:
-    """The page's own address is /mnist; what is asked below it goes to the service without."""
-    here, page = f"http://127.0.0.1:{server.port}", browser.new_page()
+    """The page's address is /mnist. Requests below it reach the service without the prefix."""
+    origin, page = f"http://127.0.0.1:{server.port}", browser.new_page()
 
     def strip(route: Route) -> None:
-        stripped = route.request.url.removeprefix(f"{here}/mnist")
+        stripped = route.request.url.removeprefix(f"{origin}/mnist")
         headers = {**route.request.headers, "x-forwarded-prefix": "/mnist"}
-        body = SEVEN.read_bytes() if route.request.method == "POST" else None  # of a Blob, Playwright has no bytes
+        # Playwright has no access to the bytes of a Blob.
+        body = SEVEN.read_bytes() if route.request.method == "POST" else None
         answer = page.request.fetch(
-            f"{here}/{stripped.lstrip('/')}", method=route.request.method, headers=headers, data=body
+            f"{origin}/{stripped.lstrip('/')}", method=route.request.method, headers=headers, data=body
         )
         route.fulfill(response=answer)
 
-    said = listen(page)
-    page.route(re.compile(rf"^{here}/mnist"), strip)
-    page.goto(here + path, wait_until="networkidle")
+    messages = listen(page)
+    page.route(re.compile(rf"^{origin}/mnist"), strip)
+    page.goto(origin + path, wait_until="networkidle")
     page.set_input_files("#file", SEVEN)
     expect_answer(page)
-    assert f"{here}/mnist/read" in text(page, "#command")
-    assert said == []
+    assert f"{origin}/mnist/read" in text(page, "#command")
+    assert messages == []
     page.close()
 
 
-def test_loads_without_a_word_in_the_console(browser: Browser, server: Server) -> None:
+def test_loads_without_a_message_in_the_console(browser: Browser, server: Server) -> None:
     page = browser.new_page()
-    said = listen(page)
+    messages = listen(page)
     page.goto(f"http://127.0.0.1:{server.port}/", wait_until="networkidle")
     expect_no_answer(page)
-    assert said == []
+    assert messages == []
     page.close()
 
 
@@ -305,7 +284,7 @@ def test_drawing_with_the_mouse(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1120, "light")])
 def test_an_uncertain_answer_says_so_in_words(browser: Browser, unsure_server: Server, width: int, scheme: str) -> None:
-    for page in opened(browser, unsure_server, viewport={"width": width, "height": 900}, color_scheme=scheme):
+    for page in open_page(browser, unsure_server, viewport={"width": width, "height": 900}, color_scheme=scheme):
         draw_seven(page)
         expect_answer(page)
         assert re.fullmatch(r"\d+\.\d%, not sure:", text(page, "#confidence"))
@@ -318,8 +297,8 @@ def test_an_uncertain_answer_says_so_in_words(browser: Browser, unsure_server: S
         assert text(page, "#doubt") == ""
 
 
-def test_the_report_is_shown_with_its_styles_and_pictures(browser: Browser, unsure_server: Server) -> None:
-    for page in opened(browser, unsure_server):
+def test_the_report_is_shown_with_its_styles_and_images(browser: Browser, unsure_server: Server) -> None:
+    for page in open_page(browser, unsure_server):
         page.get_by_role("link", name="how well it reads").click()
         expect(page.locator("h1")).to_have_css("color", "rgb(1, 2, 3)")
         expect(page.locator("h1")).to_have_css("margin", "4px")
@@ -329,9 +308,9 @@ def test_the_report_is_shown_with_its_styles_and_pictures(browser: Browser, unsu
 def test_bars_are_as_long_as_the_probabilities(page: Page, server: Server) -> None:
     page.set_input_files("#file", SEVEN)
     expect_answer(page)
-    drawn = page.locator(".bar").evaluate_all("bars => bars.map(bar => bar.style.getPropertyValue('--share'))")
+    bars = page.locator(".bar").evaluate_all("bars => bars.map(bar => bar.style.getPropertyValue('--share'))")
     expected = server.post(SEVEN.read_bytes())[1]["probabilities"]
-    assert [float(share.rstrip("%")) / 100 for share in drawn] == pytest.approx(expected, abs=1e-6)
+    assert [float(share.rstrip("%")) / 100 for share in bars] == pytest.approx(expected, abs=1e-6)
 
 
 def test_undo_and_clear(page: Page) -> None:
@@ -348,9 +327,9 @@ def test_undo_and_clear(page: Page) -> None:
 
 def test_drawing_by_touch(phone: Page) -> None:
     touch = phone.context.new_cdp_session(phone)
-    (x, y), *others = places(phone)
+    (x, y), *rest = corner_points(phone)
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for to_x, to_y in others:
+    for to_x, to_y in rest:
         for step in range(1, 11):
             point = {"x": x + (to_x - x) * step / 10, "y": y + (to_y - y) * step / 10}
             touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
@@ -403,7 +382,7 @@ def test_unreadable_file_takes_the_old_answer_away(page: Page) -> None:
     draw_seven(page)
     expect_answer(page)
     page.set_input_files("#file", ROOT / "README.md")
-    expect_error(page, "This is not a picture in a format that is read")
+    expect_error(page, "This is not an image in a supported format")
     draw_seven(page)
     expect_answer(page)
     assert text(page, "#message") == ""
@@ -412,10 +391,10 @@ def test_unreadable_file_takes_the_old_answer_away(page: Page) -> None:
 def test_old_answer_is_away_while_a_file_is_read(page: Page) -> None:
     draw_seven(page)
     expect_answer(page)
-    held = hold_request(page, lambda page: page.set_input_files("#file", SEVEN))
+    route = hold_request(page, lambda page: page.set_input_files("#file", SEVEN))
     expect_no_answer(page)
     assert text(page, "#confidence") == "Reading…"
-    held.continue_()
+    route.continue_()
     expect_answer(page)
 
 
@@ -425,39 +404,39 @@ def test_file_too_large(page: Page) -> None:
     expect_error(page, "The file is too large: at most 10.4 MB are read.")
 
 
-def test_answer_to_an_older_picture_is_dropped(page: Page) -> None:
-    held = hold_request(page, draw_seven)
+def test_answer_to_an_older_image_is_dropped(page: Page) -> None:
+    route = hold_request(page, draw_seven)
     assert page.locator("#answer").get_attribute("aria-busy") == "true"
     page.get_by_role("button", name="Undo").click()
-    held.continue_()
+    route.continue_()
     page.wait_for_load_state("networkidle")
     expect_no_answer(page)
 
 
-def test_the_last_of_several_pictures_is_answered(page: Page, server: Server, tmp_path: Path) -> None:
-    held = hold_request(page, draw_seven)
-    page.mouse.click(*places(page)[0])
-    page.mouse.click(*places(page)[2])
-    held.continue_()
+def test_the_last_of_several_images_is_answered(page: Page, server: Server, tmp_path: Path) -> None:
+    route = hold_request(page, draw_seven)
+    page.mouse.click(*corner_points(page)[0])
+    page.mouse.click(*corner_points(page)[2])
+    route.continue_()
     expect(page.locator("#answer[data-state=answer]:not([aria-busy])")).to_be_visible()
     drawing = download(page, tmp_path).read_bytes()
     expect(page.locator("#seen")).to_have_attribute("src", server.post(drawing, "/explain")[1]["seen"])
 
 
 def hold_request(page: Page, draw: Callable[[Page], None]) -> Route:
-    """Draw, and keep the request back until it is continued."""
-    held: list[Route] = []
-    page.route("**/read", lambda route: held.append(route), times=1)
+    """Draw, and hold the request until its route is continued."""
+    routes: list[Route] = []
+    page.route("**/read", lambda route: routes.append(route), times=1)
     with page.expect_request("**/read"):
         draw(page)
     page.wait_for_function("document.querySelector('[aria-busy=true]')")
-    assert len(held) == 1
-    return held[0]
+    assert len(routes) == 1
+    return routes[0]
 
 
 def test_service_away(browser: Browser) -> None:
     with serving("--workers", "1") as server:
-        for page in opened(browser, server):
+        for page in open_page(browser, server):
             draw_seven(page)
             expect_answer(page)
             server.stop()
@@ -498,7 +477,7 @@ def test_the_ink_that_was_found_is_shown_beside_what_the_model_saw(
     photo = Image.new("L", (600, 300), 220)
     photo.paste(Image.open(SEVEN).resize((200, 200)).point(lambda level: 220 - 0.8 * level), (300, 50))
     photo.save(tmp_path / "photo.png")
-    for page in opened(browser, server, viewport={"width": width, "height": 900}, color_scheme=scheme):
+    for page in open_page(browser, server, viewport={"width": width, "height": 900}, color_scheme=scheme):
         page.set_input_files("#file", tmp_path / "photo.png")
         expect_answer(page)
         picture = page.get_by_alt_text("Your picture, with the ink that was found in green")
@@ -537,7 +516,7 @@ def test_every_control_has_a_name_and_a_visible_focus(page: Page) -> None:
                 """() => {
                     const focused = document.activeElement;
                     const around = [focused, focused.parentElement];
-                    const outlined = around.some((each) => getComputedStyle(each).outlineStyle !== "none");
+                    const outlined = around.some((element) => getComputedStyle(element).outlineStyle !== "none");
                     return [focused.ariaLabel ?? focused.labels?.[0]?.innerText ?? focused.innerText, outlined];
                 }"""
             )
@@ -572,11 +551,11 @@ def test_a_click_on_a_digit_selects_it_and_draws_nothing(page: Page) -> None:
 
 def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path) -> None:
     reading = server.post(write_sheet(mnist, tmp_path / "sheet.png", "305", "1942"), "/read")[1]
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    routes: list[str] = []
+    page.on("request", lambda request: routes.append(request.url.rpartition("/")[2]))
     page.set_input_files("#file", tmp_path / "sheet.png")
     expect_number(page, "305", "1942")
-    assert asked.count("explain") == 1  # not one for each digit
+    assert routes.count("explain") == 1  # not one for each digit
     page.locator("#number [tabindex='0']").focus()
     for key, index, digit in (
         ("Home", 0, "3"), ("ArrowRight", 1, "0"), ("ArrowDown", 4, "9"), ("End", 6, "2"), ("ArrowUp", 2, "5"),
@@ -585,26 +564,26 @@ def test_a_sheet_by_keyboard(page: Page, server: Server, mnist: datasets.Dataset
         page.keyboard.press(key)
         expect_selected(page, index, digit)
         expect(page.get_by_role("radio").nth(index)).to_be_focused()
-    assert asked.count("explain") == 5  # what was asked is remembered
+    assert routes.count("explain") == 5  # explanations are remembered
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "copy-number"
-    shares = [share for line in reading["lines"] for share in (each["confidence"] for each in line["digits"])]
-    labels = page.get_by_role("radio").evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
+    shares = [digit["confidence"] for line in reading["lines"] for digit in line["digits"]]
+    labels = page.get_by_role("radio").evaluate_all("buttons => buttons.map(button => button.ariaLabel)")
     assert [float(label.split(", ")[2].rstrip("%")) for label in labels] == pytest.approx(
         [100 * share for share in shares], abs=0.11
     )
     assert labels[3].startswith("1, line 2, ")
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("rotated", [False, True])
 def test_boxes_lie_on_the_ink(
-    page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path, turned: bool
+    page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path, rotated: bool
 ) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "3059", "19")
     upright = Image.open(tmp_path / "sheet.png")
-    file = tmp_path / ("sheet.jpeg" if turned else "sheet.png")
-    if turned:
-        upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=TURNED)
+    file = tmp_path / ("sheet.jpeg" if rotated else "sheet.png")
+    if rotated:
+        upright.transpose(Image.Transpose.ROTATE_90).save(file, exif=ROTATED)
     page.set_input_files("#file", file)
     expect_number(page, "3059", "19")
     assert page.locator("#figures").is_visible()
@@ -614,9 +593,13 @@ def test_boxes_lie_on_the_ink(
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("sheet.png", {}), ("sheet.jpeg", {"progressive": True}), ("turned.jpeg", {"progressive": True, "exif": TURNED})],
+    [
+        ("sheet.png", {}),
+        ("sheet.jpeg", {"progressive": True}),
+        ("rotated.jpeg", {"progressive": True, "exif": ROTATED}),
+    ],
 )
-def test_a_large_picture_is_sent_smaller_and_its_boxes_lie_on_the_ink(
+def test_a_large_image_is_sent_smaller_and_its_boxes_lie_on_the_ink(
     page: Page, server: Server, mnist: datasets.Dataset, tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     lines = server.post(write_sheet(mnist, tmp_path / "small.png", "3059", "19"), "/read")[1]["lines"]
@@ -624,7 +607,7 @@ def test_a_large_picture_is_sent_smaller_and_its_boxes_lie_on_the_ink(
     large = small.resize((8 * small.width, 8 * small.height))
     (large.transpose(Image.Transpose.ROTATE_90) if "exif" in options else large).save(tmp_path / name, **options)
     assert server.post((tmp_path / name).read_bytes(), "/read")[0] == 413
-    page.evaluate(KEEP_SENT)
+    page.evaluate(RECORD_SENT)
     page.set_input_files("#file", tmp_path / name)
     expect_number(page, "3059", "19")
     width, height = page.evaluate(SENT_SIZE)
@@ -653,7 +636,7 @@ def test_a_file_that_is_small_or_that_the_browser_does_not_show_is_sent_as_it_is
     Image.open(SEVEN).resize((size, size)).convert("RGB").save(
         file, kind, **({"compression": "tiff_lzw"} if kind == "TIFF" else {})
     )
-    page.evaluate(KEEP_SENT)
+    page.evaluate(RECORD_SENT)
     page.set_input_files("#file", file)
     if size > 3500:
         expect_error(page, "4000x4000 pixels; at most 12500000 are read: send it smaller, such as 3535x3535.")
@@ -664,7 +647,7 @@ def test_a_file_that_is_small_or_that_the_browser_does_not_show_is_sent_as_it_is
 
 
 def expect_boxes(page: Page, boxes: list[list[float]], width: float) -> None:
-    """Expect boxes around those in an upright picture, of this width, that is shown."""
+    """Expect the page's boxes around `boxes`, which are in pixels of an upright image of this width."""
     picture = page.locator("#photo").bounding_box()
     assert picture
     zoom = picture["width"] / width
@@ -694,16 +677,16 @@ def test_uncertain_digits_are_marked_by_more_than_color(
     browser: Browser, unsure_server: Server, mnist: datasets.Dataset, tmp_path: Path
 ) -> None:
     sheet = write_sheet(mnist, tmp_path / "sheet.png", "24", "61")
-    digits = [each for line in unsure_server.post(sheet, "/read")[1]["lines"] for each in line["digits"]]
+    digits = [digit for line in unsure_server.post(sheet, "/read")[1]["lines"] for digit in line["digits"]]
     uncertain = sum(digit["uncertain"] for digit in digits)
     assert uncertain > 0
-    for page in opened(browser, unsure_server, viewport={"width": 320, "height": 700}):
+    for page in open_page(browser, unsure_server, viewport={"width": 320, "height": 700}):
         page.set_input_files("#file", tmp_path / "sheet.png")
         expect_number(page, "24", "61")
         assert page.get_by_role("radio", name="not sure").count() == uncertain
         assert page.locator("#boxes text").all_text_contents() == ["?"] * uncertain
         assert text(page, "#summary") == f"Not sure of {uncertain} of 4 digits"
-        mark = "each => getComputedStyle(each, '::after').content"
+        mark = "button => getComputedStyle(button, '::after').content"
         assert page.locator("#number .uncertain").first.evaluate(mark) == '"?"'
         assert page.evaluate("document.documentElement.scrollWidth") == 320
 
@@ -743,12 +726,12 @@ def test_several_files_have_a_table(page: Page, mnist: datasets.Dataset, tmp_pat
     page.set_input_files("#file", files)
     expect(page.locator("#progress")).to_have_text("4 files read")
     assert page.locator("#files .read").all_text_contents()[:3] == ["305 / 1942", "86", "The file is empty."]
-    assert "This is not a picture" in page.locator("#files .read").all_text_contents()[3]
+    assert "This is not an image" in page.locator("#files .read").all_text_contents()[3]
     expect_number(page, "305", "1942")
     page.get_by_role("button", name="two.png").click()
     expect_number(page, "86")
     page.get_by_role("button", name="README.md").click()
-    expect_error(page, "This is not a picture in a format that is read")
+    expect_error(page, "This is not an image in a supported format")
     page.get_by_role("button", name="Copy all").click()
     expect(page.locator("#announcement")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -759,7 +742,7 @@ def test_several_files_have_a_table(page: Page, mnist: datasets.Dataset, tmp_pat
     expect(page.locator("#batch")).to_be_hidden()
 
 
-def test_a_finger_on_a_picture_selects_and_never_draws(phone: Page, mnist: datasets.Dataset, tmp_path: Path) -> None:
+def test_a_finger_on_an_image_selects_and_never_draws(phone: Page, mnist: datasets.Dataset, tmp_path: Path) -> None:
     write_sheet(mnist, tmp_path / "sheet.png", "305")
     phone.set_input_files("#file", tmp_path / "sheet.png")
     expect_number(phone, "305")
@@ -772,13 +755,13 @@ def test_a_finger_on_a_picture_selects_and_never_draws(phone: Page, mnist: datas
     assert phone.locator("#photo").is_visible()
 
 
-@pytest.mark.parametrize("fault", ["give => give(null)", "() => { throw new Error('no memory') }"])
-def test_a_drawing_that_makes_no_picture_is_said_and_the_next_is_read(page: Page, fault: str) -> None:
-    page.evaluate("window.right = HTMLCanvasElement.prototype.toBlob; null")
+@pytest.mark.parametrize("fault", ["callback => callback(null)", "() => { throw new Error('no memory') }"])
+def test_a_drawing_without_a_file_is_an_error_and_the_next_is_read(page: Page, fault: str) -> None:
+    page.evaluate("window.original = HTMLCanvasElement.prototype.toBlob; null")
     page.evaluate(f"HTMLCanvasElement.prototype.toBlob = {fault}; null")
     draw_seven(page)
     expect_error(page, "Something went wrong in this page")
-    page.evaluate("HTMLCanvasElement.prototype.toBlob = window.right; null")
+    page.evaluate("HTMLCanvasElement.prototype.toBlob = window.original; null")
     page.get_by_role("button", name="Clear").click()
     draw_seven(page)
     expect_answer(page)

@@ -1,20 +1,9 @@
 """The images, built in a real engine, and containers of them."""
 
-from typing import Any
-
 import docker
 import pytest
 
-from tests.conftest import ROOT, Server
-
-# Everything a cautious orchestrator takes away.
-LOCKED: Any = {
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges"],
-    "mem_limit": "256m",
-    "memswap_limit": "256m",
-}
+from tests.support.containers import build
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +23,6 @@ def engine() -> docker.DockerClient:
     return client
 
 
-def build(engine: docker.DockerClient, target: str, tag: str = "", **options: Any) -> str:
-    options |= {"path": str(ROOT), "network_mode": "host", "rm": True, "forcerm": True}
-    image, _ = engine.images.build(target=target, tag=tag or f"mnist-{target}:test", **options)
-    return str(image.id)
-
-
 @pytest.fixture(scope="session")
 def image(engine: docker.DockerClient) -> str:
     return build(engine, "serving")
@@ -48,30 +31,3 @@ def image(engine: docker.DockerClient) -> str:
 @pytest.fixture(scope="session")
 def training_image(engine: docker.DockerClient) -> str:
     return build(engine, "training")
-
-
-def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -> str:
-    """Run a container to its end, and give what it printed, which the engine has whole only then."""
-    container = engine.containers.run(image, command, detach=True, **options)
-    try:
-        status, output = container.wait()["StatusCode"], container.logs(stderr=False).decode()
-        assert status == 0, output + container.logs(stdout=False).decode()
-        return str(output)
-    finally:
-        container.remove(force=True)
-
-
-class Container(Server):
-    """A container that serves on a port of this machine."""
-
-    def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
-        ports: Any = {"8080/tcp": ("127.0.0.1", None)}
-        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED | options)
-
-    def wait_until_ready(self) -> None:
-        for line in self.container.logs(stream=True):
-            if b"Booting worker" in line:
-                break
-        self.container.reload()
-        self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
-        assert self.ask("GET", "/readyz")[0] == 200

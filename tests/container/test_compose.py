@@ -16,11 +16,13 @@ import docker
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SEVEN, clean_environment, wait_until
-from tests.container.conftest import Container, build
-from tests.deploy.conftest import Prometheus
+from tests.support.containers import Container, build
+from tests.support.paths import ROOT, SEVEN
+from tests.support.prometheus import Prometheus
+from tests.support.server import clean_environment
+from tests.support.wait import wait_until
 from training.data.datasets import Dataset
-from training.synthetic.conditions import make
+from training.synthetic.conditions import draw_uploads
 
 FILE = ROOT / "deploy" / "compose.yaml"
 REPLICAS = 3
@@ -151,7 +153,7 @@ def test_prometheus_finds_all_replicas(project: Project) -> None:
 def test_no_request_fails_while_images_and_versions_are_replaced(
     project: Project, engine: docker.DockerClient, mnist: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = [each.data for each in make(mnist.train, 1, seed=1) if each.condition.startswith("photo")]
+    photos = [each.data for each in draw_uploads(mnist.train, 1, seed=1) if each.condition.startswith("photo")]
     old = project.replicas()
     assert len(old) == REPLICAS
     new = build(engine, "serving", project.images["SERVICE_IMAGE"], labels={"next": "1"})

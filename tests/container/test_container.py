@@ -17,12 +17,14 @@ from PIL import Image, ImageDraw
 from service.models.runtimes import LiteRT
 from service.preparation import heif
 from service.preparation.decode import FORMATS
-from service.preparation.normalize import scale
-from tests.conftest import SEVEN, Server, png, serving
-from tests.container.conftest import Container, run
-from tests.service.formats import encode
+from service.preparation.normalize import to_vectors
+from tests.support.containers import Container, run
+from tests.support.formats import encode
+from tests.support.images import png
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving
 from training.data.datasets import Dataset
-from training.synthetic.conditions import make
+from training.synthetic.conditions import draw_uploads
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def container(engine: docker.DockerClient, image: str) -> Iterator[Container]:
 
 def test_200_mnist_images_are_read_as_outside(container: Container, mnist: Dataset, shipped: Path) -> None:
     answers = [container.post(png(image))[1]["digit"] for image in mnist.x_test[:200]]
-    expected = LiteRT(shipped).predict(scale(mnist.x_test[:200])).argmax(axis=1)
+    expected = LiteRT(shipped).predict(to_vectors(mnist.x_test[:200])).argmax(axis=1)
     np.testing.assert_array_equal(answers, expected)
 
 
@@ -56,7 +58,7 @@ def test_pictures_of_all_formats_are_read_as_outside(container: Container, outsi
 def test_uploads_under_every_condition_are_read_as_outside(
     container: Container, outside: Server, mnist: Dataset
 ) -> None:
-    for upload in make(mnist.train, 5, seed=1):
+    for upload in draw_uploads(mnist.train, 5, seed=1):
         (status, answer), expected = container.post(upload.data), outside.post(upload.data)
         assert (status, answer.get("digit")) == (expected[0], expected[1].get("digit")), upload.condition
 

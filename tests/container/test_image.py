@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import service
-from tests.conftest import ROOT
-from tests.container.conftest import build, run
+from tests.support.containers import build, run
+from tests.support.paths import ROOT
 
 LIST = "import importlib.metadata as m, json; print(json.dumps([(d.name, d.version) for d in m.distributions()]))"
 WITH_THE_BASE = {"pip"}  # what the base image has of its own

@@ -12,9 +12,9 @@ import docker
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.conftest import SEVEN
-from tests.container.conftest import Container, run
-from tests.deploy.manifests import BASE, KSERVE, find, mounts, pods, render
+from tests.support.containers import Container, run
+from tests.support.manifests import BASE, KSERVE, find, mounts, pods, render
+from tests.support.paths import SEVEN
 
 MOUNTED_BY_KSERVE = {"mnist-models": "/mnt/models"}  # the volume of STORAGE_URI
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.deploy.conftest import DEPLOYED, Labels, Prometheus, read, selected
+from tests.support.paths import ROOT
+from tests.support.prometheus import DEPLOYED, Labels, Prometheus, read, selected
 
 GRAFANA = ROOT / "deploy" / "grafana"
 FILE = GRAFANA / "dashboards" / "mnist.json"

@@ -14,8 +14,9 @@ import yaml
 import service
 from service.errors import SettingsError
 from service.settings import Settings, read_settings, variable
-from tests.conftest import ROOT, Server, serving
-from tests.deploy.manifests import BASE, KSERVE, KUBERNETES, find, mounts, pods, render, render_with_components
+from tests.support.manifests import BASE, KSERVE, KUBERNETES, find, mounts, pods, render, render_with_components
+from tests.support.paths import ROOT, SUPPORT
+from tests.support.server import Server, serving
 from training.__main__ import main
 from training.errors import DataError, NotBetter
 
@@ -97,7 +98,7 @@ def test_knative_and_the_prometheus_operator_know_every_field(
 
 
 def ask(python: Path, script: str, data: Any) -> str:
-    command = [python, Path(__file__).with_name(script)]
+    command = [python, SUPPORT / script]
     done = subprocess.run(command, input=json.dumps(data), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import service
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 LINTERS = [("hadolint", "Dockerfile"), ("shellcheck", "deploy/roll.sh"), ("shellcheck", ".ci/run")]
 

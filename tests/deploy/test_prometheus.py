@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import DEPLOYED, Labels, Prometheus, read, selected
+from tests.support.prometheus import DEPLOYED, Labels, Prometheus, read, selected
 
 RULES = [rule for group in read(DEPLOYED / "alerts.yml")["groups"] for rule in group["rules"]]
 ALERTS = [rule["alert"] for rule in RULES if "alert" in rule]

@@ -1,32 +1,31 @@
-"""`python -m service predict`: files and folders, without a server."""
+"""`python -m service predict`: predicts files and folders, without a server."""
 
 import csv
-import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from service.cli import batch_predict
 from service.inference.predictor import Predictor
 from service.models import loading
 from service.preparation.finder import Finder
 from service.settings import Settings
-from tests.conftest import ROOT, SEVEN, clean_environment, copy_version, png
+from tests.support.commands import command, read_jsonl, run, run_on_terminal
+from tests.support.images import png
+from tests.support.models import copy_version
+from tests.support.paths import ROOT, SEVEN
+from tests.support.server import clean_environment
 from training.data import datasets
 
-COUNT = 600  # several chunks for each worker, and lines for more than a pipe holds
+COUNT = 600  # several chunks for each worker, and more lines than a pipe holds
 
 
 @pytest.fixture(scope="module")
@@ -37,49 +36,13 @@ def folder(mnist: datasets.Dataset, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "service", *map(str, arguments)]
-
-
-def run(*arguments: object, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command(*arguments), cwd=ROOT, env=clean_environment() | environment, input=stdin, capture_output=True,
-        timeout=60,
-    )  # fmt: skip
-
-
 def read_csv(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, str]]:
     return list(csv.DictReader(result.stdout.decode().splitlines()))
 
 
-def read_jsonl(result: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def run_on_terminal(stream: int, *arguments: object) -> tuple[str, bytes]:
-    """Run with standard output, 1, or standard error, 2, on a terminal; give what it shows, and what the other has."""
-    terminal, end = pty.openpty()
-    streams = [end if stream == number else subprocess.PIPE for number in (1, 2)]
-    with subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=clean_environment(), stdout=streams[0], stderr=streams[1],
-    ) as process:  # fmt: skip
-        os.close(end)
-        other = process.stderr if stream == 1 else process.stdout
-        assert other
-        shown, rest = b"", b""
-        with suppress(OSError):  # the terminal ends with EIO when the last process lets go of it
-            if stream == 2:
-                rest = other.read()
-            while part := os.read(terminal, 2**16):
-                shown += part
-        rest += other.read()
-    os.close(terminal)
-    return shown.decode(), rest
-
-
 @contextmanager
 def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run in a process group of its own; nobody reads its output, so it waits as soon as the pipe is full."""
+    """Run in a new process group. Nobody reads the output, so the command blocks as soon as the pipe is full."""
     with subprocess.Popen(
         command("--workers", "2", "predict", "--format", "jsonl", *arguments), cwd=ROOT, env=clean_environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
@@ -91,17 +54,17 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def workers(group: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-g", str(group), "-f", "spawn_main"], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
+def find_workers(group: int) -> list[int]:
+    pgrep = subprocess.run(["pgrep", "-g", str(group), "-f", "spawn_main"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in pgrep.stdout.split()]
 
 
 def wait_for_workers(group: int, count: int) -> list[int]:
     deadline = time.monotonic() + 30
-    while len(found := workers(group)) != count and time.monotonic() < deadline:
+    while len(pids := find_workers(group)) != count and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert len(found) == count
-    return found
+    assert len(pids) == count
+    return pids
 
 
 def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(
@@ -145,46 +108,24 @@ def test_named_files_keep_their_order_and_a_bad_one_has_its_error_in_its_place(f
     assert [number for number, row in enumerate(rows) if "error" in row] == [300]
 
 
-def test_folders_are_searched_by_suffix_and_in_natural_order(tmp_path: Path) -> None:
-    for name in (
-        "10.png",
-        "9.JPG",
-        "b/2.webp",
-        "b/1.tif",
-        "c/d/x.pnm",
-        "notes.txt",
-        ".hidden.png",
-        ".git/1.png",
-        "e/y",
-    ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "lost.png").symlink_to("nowhere")
-    os.mkfifo(tmp_path / "pipe.png")
-    found = [str(Path(file).relative_to(tmp_path)) for file in batch_predict.find([str(tmp_path)])]
-    assert found == ["9.JPG", "10.png", "b/1.tif", "b/2.webp", "c/d/x.pnm", "lost.png"]
-    assert batch_predict.find(["z", str(tmp_path / "e"), "a"]) == ["z", str(tmp_path / "e"), "a"]
-
-
-def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path) -> None:
+def test_files_left_out_of_a_folder_are_named(tmp_path: Path) -> None:
     with Image.open(SEVEN) as seven:
         seven.resize((280, 280)).convert("RGB").save(tmp_path / "7.HEIC", "HEIF")
     (tmp_path / "b").mkdir()
     for name in ("clip.mov", "notes.txt", ".hidden", "b/x.pdf"):
         (tmp_path / name).touch()
-    for command in ("predict", "read"):
-        result = run(command, "--format", "jsonl", tmp_path)
+    for subcommand in ("predict", "read"):
+        result = run(subcommand, "--format", "jsonl", tmp_path)
         assert [row["file"] for row in read_jsonl(result)] == [str(tmp_path / "7.HEIC")]
         assert result.stderr.decode() == (
-            f"Left out as no pictures, by their suffix: {tmp_path}/b/x.pdf, {tmp_path}/clip.mov, {tmp_path}/notes.txt "
+            f"Left out, not images by their suffix: {tmp_path}/b/x.pdf, {tmp_path}/clip.mov, {tmp_path}/notes.txt "
             "(3 in all).\n"
         )
         assert result.returncode == 0
     assert read_csv(run("predict", tmp_path / "7.HEIC"))[0]["digit"] == "7"
 
 
-def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "nothing.png").touch()
     (tmp_path / "lost.png").symlink_to("nowhere")
@@ -192,7 +133,7 @@ def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
     result = run("--max-bytes", "300", "predict", *(tmp_path / name for name in names), SEVEN, "README.md")
     assert result.returncode == 1
     assert [(row["error"], row["code"]) for row in read_csv(result)] == [
-        ("There is no picture in this folder.", "unreadable_file"),
+        ("There is no image in this folder.", "unreadable_file"),
         ("The file is empty.", "empty_image"),
         ("This can't be read: no such file or directory.", "unreadable_file"),
         ("This can't be read: no such file or directory.", "unreadable_file"),
@@ -214,13 +155,13 @@ def test_odd_names_are_written_safely(tmp_path: Path) -> None:
     assert line.split() == [f'{tmp_path}/\ufffd,"\ufffd\ufffd[1m7.png', "7", "100.00%"]
 
 
-def test_standard_input_is_one_picture() -> None:
+def test_standard_input_is_one_image() -> None:
     rows = read_csv(run("predict", SEVEN, "-", stdin=SEVEN.read_bytes()))
     assert [(row["file"], row["digit"]) for row in rows] == [(str(SEVEN), "7"), ("-", "7")]
     assert read_csv(run("predict", "-"))[0]["code"] == "empty_image"
 
 
-def test_without_preparation_a_picture_must_have_the_size(tmp_path: Path, mnist: datasets.Dataset) -> None:
+def test_without_preparation_an_image_must_have_the_size(tmp_path: Path, mnist: datasets.Dataset) -> None:
     enlarged = tmp_path / "enlarged.png"
     enlarged.write_bytes(png(np.kron(mnist.x_test[0], np.ones((2, 2), np.uint8))))
     assert read_csv(run("predict", enlarged))[0]["digit"] == "7"
@@ -240,7 +181,7 @@ def test_settings_apply(tmp_path: Path) -> None:
         assert result.stderr.count(b"\n") == 1
 
 
-def test_a_model_that_cannot_be_loaded_is_told_once(folder: Path, shipped: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_one_error(folder: Path, shipped: Path, tmp_path: Path) -> None:
     version = Path(shutil.copytree(shipped, tmp_path / "mnist" / "9"))
     shutil.rmtree(version / "assets.extra")
     (version / "saved_model.pb").write_bytes(b"damaged")
@@ -250,7 +191,7 @@ def test_a_model_that_cannot_be_loaded_is_told_once(folder: Path, shipped: Path,
     assert b"Traceback" not in result.stderr
 
 
-def test_a_wrong_threshold_is_told_once(shipped: Path, tmp_path: Path) -> None:
+def test_a_wrong_threshold_is_one_error(shipped: Path, tmp_path: Path) -> None:
     copy_version(shipped, tmp_path, calibration={"threshold": 72})
     result = run("--models", tmp_path, "predict", SEVEN)
     assert (result.returncode, result.stdout) == (1, b"")
@@ -259,7 +200,7 @@ def test_a_wrong_threshold_is_told_once(shipped: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--format", "xml", SEVEN), ("--prepare", "maybe", SEVEN)])
-def test_wrong_use_is_told(arguments: tuple[object, ...]) -> None:
+def test_wrong_use_is_an_error(arguments: tuple[object, ...]) -> None:
     result = run("predict", *arguments)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.startswith(b"Usage: ")
@@ -270,7 +211,7 @@ def test_a_terminal_shows_a_table() -> None:
     assert shown.splitlines() == [
         "file             digit  confidence",
         "tests/seven.png      7     100.00%",
-        "README.md        This is not a picture in a format that is read "
+        "README.md        This is not an image in a supported format "
         "(PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM, AVIF, HEIF).",
         "nope             This can't be read: no such file or directory.",
     ]
@@ -294,7 +235,7 @@ def test_several_processes_share_the_work_and_end_with_their_parent(folder: Path
 
 
 @pytest.mark.parametrize("when", ["as workers start", "as rows come"])
-def test_ctrl_c_ends_it_without_a_traceback(folder: Path, when: str) -> None:
+def test_ctrl_c_ends_the_command_without_a_traceback(folder: Path, when: str) -> None:
     with running(folder) as process:
         assert process.stdout
         assert process.stderr
@@ -307,7 +248,7 @@ def test_ctrl_c_ends_it_without_a_traceback(folder: Path, when: str) -> None:
         wait_for_workers(process.pid, 0)
 
 
-def test_a_closed_pipe_ends_it_quietly(folder: Path) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(folder: Path) -> None:
     with running(folder) as process:
         assert process.stdout
         assert process.stderr
@@ -318,7 +259,7 @@ def test_a_closed_pipe_ends_it_quietly(folder: Path) -> None:
         wait_for_workers(process.pid, 0)
 
 
-def test_a_worker_that_dies_is_told_in_a_sentence(folder: Path) -> None:
+def test_a_worker_that_dies_is_an_error_in_one_sentence(folder: Path) -> None:
     with running(folder) as process:
         assert process.stdout
         assert process.stderr

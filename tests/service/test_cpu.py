@@ -44,10 +44,10 @@ def test_the_least_of_all_limits_counts(tmp_path: Path, files: dict[str, str], l
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{text}\n")
-    assert cpu.limit(tmp_path) == limit
+    assert cpu.read_limit(tmp_path) == limit
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes can't be bound to a core here")
 def test_no_more_than_the_process_may_run_on() -> None:
-    code = "import os; from service import cpu; os.sched_setaffinity(0, {0}); print(cpu.available())"
+    code = "import os; from service import cpu; os.sched_setaffinity(0, {0}); print(cpu.count_available())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"

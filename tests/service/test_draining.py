@@ -1,4 +1,4 @@
-"""A listening socket at its end."""
+"""Listening sockets that are closed without a lost connection."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from service.server.draining import is_open_in, refuse_new
+from service.server.draining import block_new_connections, is_open_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Other systems have no such filter, and no /proc.")
 
@@ -17,24 +17,24 @@ def listener() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
 
 
-def test_a_connection_that_was_made_is_kept_and_none_is_made_any_more(listener: socket.socket) -> None:
-    before = socket.create_connection(listener.getsockname(), 5)
-    refuse_new(listener)
+def test_connections_that_were_made_are_kept_and_new_ones_are_blocked(listener: socket.socket) -> None:
+    client = socket.create_connection(listener.getsockname(), 5)
+    block_new_connections(listener)
     with pytest.raises(TimeoutError):
         socket.create_connection(listener.getsockname(), 0.3)
-    before.sendall(b"sent afterwards")
+    client.sendall(b"sent afterwards")
     accepted, _ = listener.accept()
     assert accepted.recv(100) == b"sent afterwards"
     accepted.sendall(b"and answered")
-    assert before.recv(100) == b"and answered"
+    assert client.recv(100) == b"and answered"
     listener.close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(before.getpeername(), 5)
+        socket.create_connection(client.getpeername(), 5)
 
 
 def test_a_process_has_a_socket_open_or_not(listener: socket.socket) -> None:
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["sleep", "60"]) as process:
         assert is_open_in(os.getpid(), listener)
-        assert not is_open_in(other.pid, listener)
-        other.kill()
-    assert is_open_in(other.pid, listener)  # nothing is known of it any more
+        assert not is_open_in(process.pid, listener)
+        process.kill()
+    assert is_open_in(process.pid, listener)  # the process has ended: nothing is known of it

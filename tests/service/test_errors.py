@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a request has its status, its code and one plain sentence."""
+"""Each error of a request has its status, its code and one plain sentence."""
 
 import base64
 import io
@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.conftest import SEVEN, Server, multipart, png, serving
+from tests.support.images import multipart, png
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving
 
 DIGIT = SEVEN.read_bytes()
 JSON = "application/json"
@@ -27,15 +29,15 @@ def server() -> Iterator[Server]:
 
 
 def lying_png(width: int, height: int) -> bytes:
-    """DIGIT, with another size in its header and the checksum to match."""
+    """Return DIGIT with another size in its header, and with the checksum of that header."""
     header = b"IHDR" + struct.pack(">II", width, height) + DIGIT[24:29]
     return DIGIT[:12] + header + struct.pack(">I", zlib.crc32(header)) + DIGIT[33:]
 
 
 def animation(kind: str, frames: int) -> bytes:
     file = io.BytesIO()
-    pictures = [Image.fromarray(np.roll(np.asarray(Image.open(SEVEN)), shift, axis=1)) for shift in range(frames)]
-    pictures[0].save(file, kind, save_all=True, append_images=pictures[1:])
+    images = [Image.fromarray(np.roll(np.asarray(Image.open(SEVEN)), shift, axis=1)) for shift in range(frames)]
+    images[0].save(file, kind, save_all=True, append_images=images[1:])
     return file.getvalue()
 
 
@@ -92,8 +94,8 @@ def as_json(image: str) -> bytes:
 )
 def test_bad_upload(server: Server, content: bytes, kind: str | dict[str, str], status: int, code: str) -> None:
     headers = kind if isinstance(kind, dict) else {"Content-Type": kind}
-    answered, answer = server.ask("POST", "/predict", content, headers)
-    assert (answered, answer["code"]) == (status, code)
+    response_status, answer = server.ask("POST", "/predict", content, headers)
+    assert (response_status, answer["code"]) == (status, code)
     assert set(answer) == {"error", "code"}
     assert answer["error"].endswith(".")
 
@@ -114,7 +116,7 @@ def test_other_requests(server: Server) -> None:
     assert server.ask("POST", "/predict/batch", *multipart(*[("a", DIGIT)] * 5))[0] == 413
 
 
-def test_a_body_of_megabytes_too_many_gets_its_answer_not_a_reset(server: Server) -> None:
+def test_a_body_far_over_the_limit_gets_a_response_and_no_reset(server: Server) -> None:
     assert server.post(bytes(30_000_000))[0] == 413
 
 

@@ -1,11 +1,10 @@
-"""`python -m service evaluate`: labelled images of anyone's own, and how well they are read."""
+"""`python -m service evaluate`: how well labelled images are read."""
 
 import base64
 import io
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -16,24 +15,27 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.cli import batch_predict, evaluate, mistakes_page
-from service.cli.evaluate import Labels
+from service.cli import batch_predict, mistakes_page, score_text, scores
+from service.cli.labels import load_labels
 from service.errors import NoDigit, ServiceError
 from service.inference.predictor import Predictor
 from service.models import loading
 from service.preparation.finder import Finder
-from service.preparation.normalize import locate, scale
+from service.preparation.normalize import locate, to_vectors
 from service.settings import Settings
-from tests.conftest import SEVEN, png
-from tests.service.test_batch_predict import run, run_on_terminal
+from tests.support.commands import run, run_on_terminal
+from tests.support.files import touch, write_table
+from tests.support.images import png
+from tests.support.paths import SEVEN
 from training.data import datasets
 from training.evaluate import expected_calibration_error
 
+PARALLEL_FILES = batch_predict.SERIAL_CHUNKS * batch_predict.PREDICT_CHUNK_FILES + 1
 BLANK = np.full((40, 60), 255, np.uint8)
 
 
 class Page(HTMLParser):
-    """What a page shows: its elements with their attributes, and the text of each figure and table row."""
+    """A parsed page: its elements with their attributes, and the text of each figure, table row and paragraph."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -70,14 +72,14 @@ def predictor(finder: Finder) -> Predictor:
 
 @pytest.fixture(scope="module")
 def readable(mnist: datasets.Dataset, predictor: Predictor) -> dict[int, NDArray[np.uint8]]:
-    """An image of each digit that is read right and surely."""
-    answers = predictor.predict(scale(mnist.x_test[:200]))
+    """An image of each digit that is read right, with a confidence above 99%."""
+    answers = predictor.predict(to_vectors(mnist.x_test[:200]))
     sure = [number for number, answer in enumerate(answers) if answer.confidence > 0.99]
     right = [number for number in sure if answers[number].digit == mnist.y_test[number]]
     return {answers[number].digit: mnist.x_test[number] for number in right}
 
 
-def is_taken_as_it_is(image: NDArray[np.uint8], predictor: Predictor) -> bool:
+def is_in_mnist_form(image: NDArray[np.uint8], predictor: Predictor) -> bool:
     try:
         return locate(image, predictor.finder)[1] is None
     except NoDigit:
@@ -86,11 +88,11 @@ def is_taken_as_it_is(image: NDArray[np.uint8], predictor: Predictor) -> bool:
 
 @pytest.fixture(scope="module")
 def ambiguous(mnist: datasets.Dataset, predictor: Predictor) -> NDArray[np.uint8]:
-    """An image whose answer is uncertain: a mixture of two, that is in MNIST's form as they are."""
+    """An image with an uncertain answer: a mixture of two images, in MNIST's form."""
     mixtures = np.maximum(mnist.x_test[:500], mnist.x_test[500:1000])
-    placed = [mixture for mixture in mixtures if is_taken_as_it_is(mixture, predictor)]
-    answers = predictor.predict(scale(np.array(placed)))
-    chosen: NDArray[np.uint8] = placed[int(np.argmin([answer.confidence for answer in answers]))]
+    candidates = [mixture for mixture in mixtures if is_in_mnist_form(mixture, predictor)]
+    answers = predictor.predict(to_vectors(np.array(candidates)))
+    chosen: NDArray[np.uint8] = candidates[int(np.argmin([answer.confidence for answer in answers]))]
     return chosen
 
 
@@ -103,92 +105,6 @@ def save(image: NDArray[np.uint8], *paths: Path) -> None:
 def report(source: Path, *options: object) -> tuple[CompletedProcess[bytes], dict[str, Any]]:
     result = run("evaluate", "--format", "json", *options, source)
     return result, json.loads(result.stdout)
-
-
-def labels_of(labels: Labels) -> dict[str, int]:
-    return {image.name: image.label for image in labels.images}
-
-
-def touch(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
-def write_table(path: Path, *lines: str) -> Path:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def test_folders_are_labels_at_any_depth(tmp_path: Path) -> None:
-    touch(tmp_path, "7/a.png", "7/3.png", "7/old/4_b.JPG", "pens/thin/0/c.webp", "seven/d.png", "2/3/e.png", "77/f.png")
-    labels = evaluate.load(str(tmp_path))
-    assert labels_of(labels) == {"7/3.png": 7, "7/a.png": 7, "7/old/4_b.JPG": 7, "pens/thin/0/c.webp": 0}
-    assert labels.left_out == {"ambiguous": ["2/3/e.png"], "unlabelled": ["77/f.png", "seven/d.png"]}
-    assert labels_of(evaluate.load(str(tmp_path / "7" / "old"))) == {"4_b.JPG": 4}
-    assert labels_of(evaluate.load(str(tmp_path / "7"))) == {"3.png": 7, "a.png": 7, "old/4_b.JPG": 7}
-
-
-def test_names_of_files_are_labels(tmp_path: Path) -> None:
-    named = {"7.png": 7, "7_x.png": 7, "3-1.jpg": 3, "0 (2).png": 0, "deep/er/5.tif": 5, "pen/1_7.png": 1}
-    touch(tmp_path, *named, "77.png", "7a.png", "seven.png", "x_7.png", "7é.png")
-    labels = evaluate.load(str(tmp_path))
-    assert labels_of(labels) == named
-    assert labels.left_out == {"unlabelled": ["7a.png", "7é.png", "77.png", "seven.png", "x_7.png"]}
-
-
-def test_labelled_files_that_are_no_images_by_their_suffix_are_named(tmp_path: Path) -> None:
-    touch(tmp_path, "7/a.png", "7/a.mov", "8_b.pdf", "README.md", "7/.hidden", ".git/8/x")
-    labels = evaluate.load(str(tmp_path))
-    assert labels_of(labels) == {"7/a.png": 7}
-    assert labels.left_out == {"no_image": ["7/a.mov", "8_b.pdf"]}
-
-
-@pytest.mark.parametrize(("name", "comma"), [("index.csv", ","), ("labels.csv", ","), ("index.tsv", "\t")])
-def test_a_table_in_the_folder_or_in_its_place_has_the_labels(tmp_path: Path, name: str, comma: str) -> None:
-    touch(tmp_path, "9.png", "b/x,y.png", "4/c.png")
-    lines = [["\ufeffWriter", " Digit", "File"], ["me", " 1 ", "9.png"], [], ["you", "0", '"b/x,y.png"']]
-    table = write_table(tmp_path / name, *(comma.join(line) for line in lines))
-    expected = {"9.png": 1, "b/x,y.png": 0}
-    assert labels_of(evaluate.load(str(tmp_path))) == labels_of(evaluate.load(str(table))) == expected
-    assert evaluate.load(str(tmp_path)).left_out == {"unlabelled": ["4/c.png"]}
-    assert evaluate.load(str(table)).left_out == {}
-
-
-def test_a_table_may_list_images_elsewhere_of_any_name(tmp_path: Path) -> None:
-    touch(tmp_path, "images/7")
-    (tmp_path / "tables").mkdir()
-    write_table(tmp_path / "tables" / "index.csv", "file,digit", "../images/7,2", f"{SEVEN},7")
-    labels = evaluate.load(str(tmp_path / "tables"))
-    assert [(os.path.normpath(image.path), image.label) for image in labels.images] == [
-        (str(tmp_path / "images" / "7"), 2),
-        (str(SEVEN), 7),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("lines", "sentence"),
-    [
-        (["file,label", "a.png,1"], "has no column digit: its first line names file and digit."),
-        (["a.png,1"], "has no column file and digit: its first line names file and digit."),
-        ([], "has no column file and digit: its first line names file and digit."),
-        (
-            ["file,digit", "a.png,1", "b.png,10", "c.png,-1"],
-            "has 2 of 3 labels that are not a digit from 0 to 9, the first '10' in line 3.",
-        ),
-        (["file,digit", "a.png"], "has 1 of 1 labels that are not a digit from 0 to 9, the first '' in line 2."),
-        (["file,digit", "1.png,\u0667"], "has 1 of 1 labels that are not a digit from 0 to 9, the first '\u0667' in"),
-        (["file,digit", "a.png,1", ",2"], "names no file in line 3."),
-        (["file,digit", "a\0.png,1"], "names no file in line 2."),
-        (["file,digit", "a.png,1", "b.png,1", "./a.png,2"], "names a.png 2 times."),
-        (["file,digit", "a" * 200_000 + ".png,1"], "is not a table: field larger than field limit (131072)."),
-    ],
-)  # fmt: skip
-def test_a_wrong_table_is_told_in_a_sentence(tmp_path: Path, lines: Sequence[str], sentence: str) -> None:
-    table = write_table(tmp_path / "labels.csv", *lines)
-    with pytest.raises(ServiceError) as error:
-        evaluate.load(str(tmp_path))
-    assert str(error.value).startswith(f"{table} {sentence}")
 
 
 def test_errors_are_sentences_and_exit_codes(tmp_path: Path) -> None:
@@ -236,7 +152,7 @@ def test_text_has_the_score_by_folder_confusions_and_calibration(
     assert lines[-1] == "Left out, no label: 2 files (other.png, unlike.png)."
 
 
-def test_json_has_all_of_it_as_one_object(tmp_path: Path, readable: dict[int, NDArray[np.uint8]]) -> None:
+def test_json_has_the_whole_report_as_one_object(tmp_path: Path, readable: dict[int, NDArray[np.uint8]]) -> None:
     for digit, image in readable.items():
         save(image, tmp_path / str(digit) / "image.png")
     save(readable[3], tmp_path / "5" / "three.png")
@@ -259,20 +175,20 @@ def test_json_has_all_of_it_as_one_object(tmp_path: Path, readable: dict[int, ND
 
 
 def test_calibration_is_that_of_reports_and_workers_change_nothing(tmp_path: Path, mnist: datasets.Dataset) -> None:
-    # Mixtures of two digits, so that confidences and accuracies are of all kinds.
+    # Mixtures of two digits have low and high confidences.
     mixtures, labels = mnist.x_test[:200] // 2 + mnist.x_test[200:400] // 2, mnist.y_test[:200]
     for number, (image, label) in enumerate(zip(mixtures, labels, strict=True)):
         save(image, tmp_path / f"{label}_{number}.png")
-    loaded = evaluate.load(str(tmp_path))
-    readings = evaluate.read(
-        loaded, batch_predict.predict([image.path for image in loaded.images], Settings(workers=1))
+    loaded = load_labels(str(tmp_path))
+    readings = scores.pair_outcomes(
+        loaded, batch_predict.predict_files([image.path for image in loaded.images], Settings(workers=1))
     )
     predictions = [item.outcome for item in readings if not isinstance(item.outcome, ServiceError)]
     confidences = np.array([prediction.confidence for prediction in predictions], np.float32)
     right = np.array([item.right for item in readings if not item.refused])
-    summary = evaluate.summarize(loaded, readings)
+    summary = scores.summarize(loaded, readings)
     assert sum(item.count for item in summary.confusions) == len(right) - right.sum()
-    lines = evaluate.as_text(summary).splitlines()
+    lines = score_text.format_report(summary).splitlines()
     assert lines[lines.index("label -> answer  count") + 11] == f"and {len(summary.confusions) - 10} other pairs"
     one, two = (run("--workers", count, "evaluate", "--format", "json", tmp_path).stdout for count in (1, 2))
     assert one == two
@@ -286,7 +202,7 @@ def test_calibration_is_that_of_reports_and_workers_change_nothing(tmp_path: Pat
     }
 
 
-def test_a_bad_image_among_good_ones_is_a_refusal_and_a_lost_one_an_error(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_refused_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     shutil.copy(SEVEN, tmp_path / "7.png")
     (tmp_path / "3.png").write_bytes(b"no image")
     touch(tmp_path, "4.png")
@@ -338,7 +254,7 @@ def test_the_page_shows_mistakes_worst_first_and_stands_alone(
     assert any(caption.endswith(" sub/1_<script>&\"'.png") for caption in captions[:2])
     assert captions[2].startswith(f"label {(answer + 1) % 10}, answer {answer} confidence ")
     assert captions[2].endswith(f", uncertain {(answer + 1) % 10}_unsure.png")
-    assert captions[3].startswith("can't be shown nothing seen label 2, no answer This is not a picture in a format ")
+    assert captions[3].startswith("can't be shown nothing seen label 2, no answer This is not an image in a supported ")
     assert captions[4].startswith("nothing seen label 8, no answer ")
     assert captions[4].endswith(" 8_blank.png")
     assert page.lines("tr")[-1].startswith("all 6 16.67% 16.67% 2 2")
@@ -360,15 +276,15 @@ def test_the_page_shows_mistakes_worst_first_and_stands_alone(
     assert "://" not in text
 
 
-def test_the_page_is_bounded_and_tells_what_it_leaves_out(tmp_path: Path) -> None:
-    for number in range(mistakes_page.MOST + 3):
+def test_the_page_is_bounded_and_counts_what_it_leaves_out(tmp_path: Path) -> None:
+    for number in range(mistakes_page.MAX_MISTAKES + 3):
         shutil.copy(SEVEN, tmp_path / f"1_{number}.png")
     save(BLANK, tmp_path / "0_blank.png")
     html = tmp_path / "page.html"
     assert run("evaluate", tmp_path, "--html", html).returncode == 0
     page = Page(html.read_text(encoding="utf-8"))
-    assert len(page.lines("figure")) == mistakes_page.MOST
-    assert "4 more mistakes are left out here, the least of them all." in page.lines("p")
+    assert len(page.lines("figure")) == mistakes_page.MAX_MISTAKES
+    assert "4 more mistakes, the least severe, are not shown." in page.lines("p")
     assert "nothing seen" not in html.read_text(encoding="utf-8")
 
 
@@ -392,15 +308,15 @@ def test_odd_names_are_written_safely(tmp_path: Path) -> None:
 
 
 def test_many_files_have_a_progress_bar_on_the_terminal(tmp_path: Path) -> None:
-    for number in range(batch_predict.FEW + 1):
+    for number in range(PARALLEL_FILES):
         shutil.copy(SEVEN, tmp_path / f"7_{number}.png")
     shown, text = run_on_terminal(2, "evaluate", tmp_path)
-    assert f"{batch_predict.FEW + 1}/{batch_predict.FEW + 1}" in shown
+    assert f"{PARALLEL_FILES}/{PARALLEL_FILES}" in shown
     assert text.startswith(b"folder  images    right ")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--format", "xml", SEVEN), (SEVEN, SEVEN)])
-def test_wrong_use_is_told(arguments: tuple[object, ...]) -> None:
+def test_wrong_use_is_an_error(arguments: tuple[object, ...]) -> None:
     result = run("evaluate", *arguments)
     assert (result.returncode, result.stdout) == (2, b"")
     assert result.stderr.startswith(b"Usage: ")

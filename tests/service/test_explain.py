@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.inference.occlusion import importance
-from service.inference.visualization import INK, tint
-from service.preparation.finder import Found
-from service.preparation.normalize import scale
-from tests.conftest import Server, multipart, png
+from service.inference.occlusion import compute_importance
+from service.inference.visualization import INK_COLOR, highlight_ink
+from service.preparation.finder import LocatedDigit
+from service.preparation.normalize import to_vectors
+from tests.support.images import multipart, png
+from tests.support.server import Server
 from training.data.datasets import Dataset
 
 
@@ -39,9 +40,9 @@ def test_answer_holds_the_prediction_and_what_it_rests_on(server: Server, mnist:
     assert (decode(answer["overlay"]).mode, decode(answer["overlay"]).size) == ("RGB", (280, 280))
 
 
-def green(picture: Image.Image) -> NDArray[np.bool_]:
-    """Tell where a picture is tinted."""
-    levels = np.asarray(picture, np.int64)
+def green(image: Image.Image) -> NDArray[np.bool_]:
+    """Return where an image is tinted."""
+    levels = np.asarray(image, np.int64)
     return levels[..., 1] - levels[..., 0] > 60
 
 
@@ -66,7 +67,7 @@ def test_ink_is_tinted_where_it_is_in_the_image(
 @pytest.mark.parametrize(
     ("path", "invert"), [("/explain", False), ("/explain", True), ("/explain?prepare=none", False)]
 )
-def test_all_ink_of_an_image_that_is_taken_as_it_is_is_tinted(
+def test_all_ink_of_an_image_that_is_used_unchanged_is_tinted(
     server: Server, mnist: Dataset, path: str, invert: bool
 ) -> None:
     digit = mnist.x_test[0]
@@ -78,20 +79,20 @@ def test_all_ink_of_an_image_that_is_taken_as_it_is_is_tinted(
 
 def test_tint_is_laid_over_the_part_that_is_in_the_image_and_the_rest_stays() -> None:
     image = np.full((140, 280), 200, np.uint8)
-    shown = tint(image, Found(np.ones((8, 8), np.float32), (-20.0, 100.0, 40.0, 80.0)))
+    shown = highlight_ink(image, LocatedDigit(np.ones((8, 8), np.float32), (-20.0, 100.0, 40.0, 80.0)))
     assert shown.shape == (140, 280, 3)
-    assert np.abs(shown[110, 5].astype(int) - 0.85 * np.array(INK) - 0.15 * 200).max() < 2
+    assert np.abs(shown[110, 5].astype(int) - 0.85 * np.array(INK_COLOR) - 0.15 * 200).max() < 2
     assert (np.delete(shown.reshape(-1, 3), np.flatnonzero(green(Image.fromarray(shown))), axis=0) == 200).all()
     assert green(Image.fromarray(shown)).sum() == 20 * 40
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (281, 279)])
 def test_images_of_any_shape_are_shown(shape: tuple[int, int]) -> None:
-    shown = tint(np.zeros(shape, np.uint8), Found(np.ones((3, 2), np.float32), (0.2, 0.1, 0.5, 0.4)))
+    shown = highlight_ink(np.zeros(shape, np.uint8), LocatedDigit(np.ones((3, 2), np.float32), (0.2, 0.1, 0.5, 0.4)))
     assert 140 < max(shown.shape) <= 280
 
 
-def test_seen_is_what_a_larger_picture_was_made_into(server: Server, mnist: Dataset) -> None:
+def test_seen_is_what_a_larger_image_was_made_into(server: Server, mnist: Dataset) -> None:
     enlarged = np.asarray(Image.fromarray(255 - mnist.x_test[0]).resize((280, 280), Image.Resampling.NEAREST))
     answer = explain(server, enlarged)
     again = server.post(png(np.asarray(decode(answer["seen"]))), "/predict?prepare=none")[1]
@@ -105,31 +106,31 @@ def test_blanking_what_mattered_most_costs_more_than_what_mattered_least(
 ) -> None:
     digit = mnist.x_test[index]
     answer = explain(server, digit)
-    mattered = np.array(answer["importance"])
+    importance = np.array(answer["importance"])
 
-    def blanked(position: Any) -> float:
-        row, column = np.unravel_index(position, mattered.shape)
-        less = digit.copy()
-        less[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3] = 0
-        return float(server.post(png(less))[1]["probabilities"][answer["digit"]])
+    def blank(position: Any) -> float:
+        row, column = np.unravel_index(position, importance.shape)
+        patched = digit.copy()
+        patched[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3] = 0
+        return float(server.post(png(patched))[1]["probabilities"][answer["digit"]])
 
-    assert blanked(mattered.argmax()) < blanked(mattered.argmin())
-    assert blanked(mattered.argmax()) < answer["confidence"]
+    assert blank(importance.argmax()) < blank(importance.argmin())
+    assert blank(importance.argmax()) < answer["confidence"]
 
 
 def test_overlay_is_orange_where_ink_helped_and_blue_where_it_hindered(server: Server, mnist: Dataset) -> None:
     answer = explain(server, mnist.x_test[8])  # a 5 much like a 6
-    mattered = np.array(answer["importance"])
+    importance = np.array(answer["importance"])
     colours = np.asarray(decode(answer["overlay"])).reshape(28, 10, 28, 10, 3).mean(axis=(1, 3))
     most, least = (
-        colours[np.unravel_index(position, mattered.shape)] for position in (mattered.argmax(), mattered.argmin())
+        colours[np.unravel_index(position, importance.shape)] for position in (importance.argmax(), importance.argmin())
     )
-    assert mattered.min() < 0 < mattered.max()
+    assert importance.min() < 0 < importance.max()
     assert most[0] > most[2]
     assert least[2] > least[0]
 
 
-def test_each_way_to_send_a_picture_is_taken(server: Server, mnist: Dataset) -> None:
+def test_each_way_to_send_an_image_is_accepted(server: Server, mnist: Dataset) -> None:
     seven = png(mnist.x_test[0])
     in_json = b'{"image": "%b"}' % base64.b64encode(seven)
     assert server.ask("POST", "/explain", *multipart(("7.png", seven)))[1]["digit"] == 7
@@ -147,9 +148,9 @@ def test_each_way_to_send_a_picture_is_taken(server: Server, mnist: Dataset) -> 
     ],
 )
 def test_errors_are_those_of_predict(server: Server, content: bytes, path: str, status: int, code: str) -> None:
-    answered, answer = server.post(content, path)
-    assert (answered, answer["code"]) == (status, code)
-    assert (answered, answer) == server.post(content, path.replace("explain", "predict"))
+    response_status, answer = server.post(content, path)
+    assert (response_status, answer["code"]) == (status, code)
+    assert (response_status, answer) == server.post(content, path.replace("explain", "predict"))
     assert server.ask("GET", "/explain")[0] == 405
 
 
@@ -163,13 +164,13 @@ def test_importance_is_the_probability_lost_by_hand() -> None:
         return probabilities
 
     digit = np.full((28, 28), 255, np.uint8)
-    mattered = importance(digit, predict)
-    assert predict(scale(digit))[0, 1] == pytest.approx(0.9)
-    assert mattered.shape == (28, 28)
-    assert mattered.dtype == np.float32
-    assert mattered[14, 14] == pytest.approx(0.8)
-    assert mattered[0, 0] == mattered[14, 27] == 0
-    assert mattered[14, 14] == mattered.max() > mattered[14, 16] > mattered[14, 18] == 0
+    importance = compute_importance(digit, predict)
+    assert predict(to_vectors(digit))[0, 1] == pytest.approx(0.9)
+    assert importance.shape == (28, 28)
+    assert importance.dtype == np.float32
+    assert importance[14, 14] == pytest.approx(0.8)
+    assert importance[0, 0] == importance[14, 27] == 0
+    assert importance[14, 14] == importance.max() > importance[14, 16] > importance[14, 18] == 0
 
 
 def test_saturated_answer_still_has_a_map() -> None:
@@ -181,4 +182,4 @@ def test_saturated_answer_still_has_a_map() -> None:
         probabilities[:, 5] = np.float32(2e-12) - np.float32(1e-12) * vectors[:, 0]
         return probabilities
 
-    assert importance(np.full((28, 28), 255, np.uint8), predict)[0, 0] == pytest.approx(1e-12)
+    assert compute_importance(np.full((28, 28), 255, np.uint8), predict)[0, 0] == pytest.approx(1e-12)

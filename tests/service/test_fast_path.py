@@ -1,9 +1,11 @@
-"""Small requests around the framework: answered as the views answer them, or left to those."""
+"""The fast path answers small requests as the views do, or leaves them to the views."""
 
 import base64
 import json
 import re
 import time
+from dataclasses import replace
+from typing import cast
 
 import flask
 import numpy as np
@@ -12,13 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from service.api.components import components
 from service.app import create_app
+from service.preparation.finder import Finder
 from service.server import fast_path as fast_path_module
 from service.server import responses
-from service.server.fast_path import MAX_BYTES, FastPath
+from service.server.fast_path import MAX_BODY_BYTES, FastPath, create_fast_path
 from service.server.http_parser import Request, RequestParser
 from service.settings import Settings
-from tests.conftest import SEVEN, multipart, png
+from tests.support.images import multipart, png
+from tests.support.paths import SEVEN
 
 DIGIT = SEVEN.read_bytes()
 PIXELS = (np.asarray(Image.open(SEVEN)) / 255).round(4)
@@ -36,9 +41,7 @@ def app() -> flask.Flask:
 
 @pytest.fixture(scope="module")
 def fast_path(app: flask.Flask) -> FastPath:
-    fast_path = app.extensions["fast_path"]
-    assert isinstance(fast_path, FastPath)
-    return fast_path
+    return FastPath(app)
 
 
 def request(path: str, body: bytes, headers: dict[str, str], method: str = "POST") -> Request:
@@ -54,13 +57,13 @@ def v1(*instances: object, **more: object) -> bytes:
 
 
 def v2(data: object, shape: list[int], datatype: str, **more: object) -> bytes:
-    given = {"name": "image", "shape": shape, "datatype": datatype, "data": data}
-    return json.dumps({"inputs": [given], **more}).encode()
+    tensor = {"name": "image", "shape": shape, "datatype": datatype, "data": data}
+    return json.dumps({"inputs": [tensor], **more}).encode()
 
 
 def raw(pixels: bytes, shape: list[int]) -> tuple[bytes, dict[str, str]]:
-    given = {"name": "image", "shape": shape, "datatype": "UINT8", "parameters": {"binary_data_size": len(pixels)}}
-    document = json.dumps({"inputs": [given], "parameters": {"binary_data_output": True}}).encode()
+    tensor = {"name": "image", "shape": shape, "datatype": "UINT8", "parameters": {"binary_data_size": len(pixels)}}
+    document = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     return document + pixels, {LENGTH: str(len(document))}
 
 
@@ -81,29 +84,31 @@ QUICK: list[tuple[str, bytes, dict[str, str]]] = [
 ]  # fmt: skip
 
 
-def without_date(answer: bytes) -> bytes:
-    return re.sub(rb"\r\nDate: [^\r]*", b"", answer)
+def without_date(response: bytes) -> bytes:
+    return re.sub(rb"\r\nDate: [^\r]*", b"", response)
 
 
-def parts(answer: bytes) -> tuple[set[bytes], bytes]:
-    head, _, body = without_date(answer).partition(b"\r\n\r\n")
+def parts(response: bytes) -> tuple[set[bytes], bytes]:
+    head, _, body = without_date(response).partition(b"\r\n\r\n")
     return set(head.split(b"\r\n")), body
 
 
 @pytest.mark.parametrize(("path", "body", "headers"), QUICK)
-def test_answers_are_those_of_the_views_to_the_byte(
+def test_responses_are_those_of_the_views_to_the_byte(
     app: flask.Flask, fast_path: FastPath, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
-    asked = request(path, body, headers)
-    (answer,) = fast_path.answer([asked])
-    assert answer
-    assert parts(responses.success(*answer, asked)) == parts(responses.answer(app, request(path, body, headers)))
+    parsed = request(path, body, headers)
+    (response,) = fast_path.handle([parsed])
+    assert response
+    assert parts(responses.ok(*response, parsed)) == parts(
+        responses.from_application(app, request(path, body, headers))
+    )
 
 
-def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) -> None:
+def test_requests_of_a_batch_are_answered_as_single_ones(fast_path: FastPath) -> None:
     bad: tuple[str, bytes, dict[str, str]] = ("/predict", b"no picture", {})
-    together = fast_path.answer([request(*each) for each in [bad, *QUICK, bad, *QUICK]])
-    alone = [fast_path.answer([request(*each)])[0] for each in [bad, *QUICK]]
+    together = fast_path.handle([request(*arguments) for arguments in [bad, *QUICK, bad, *QUICK]])
+    alone = [fast_path.handle([request(*arguments)])[0] for arguments in [bad, *QUICK]]
     assert together == alone * 2
 
 
@@ -112,7 +117,7 @@ def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) ->
     [
         ("/predict", b"", {}),
         ("/predict", b"no picture", {}),
-        ("/predict", bytes(MAX_BYTES + 1), {}),
+        ("/predict", bytes(MAX_BODY_BYTES + 1), {}),
         ("/predict", png(np.eye(300, dtype=np.uint8) * 255), {}),  # more pixels
         ("/predict", SEVENS, {}),
         ("/predict?prepare=none", DIGIT, {}),
@@ -124,7 +129,7 @@ def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) ->
         ("/predict", b"", {"Content-Type": "multipart/form-data"}),
         ("/predict", multipart(("a.png", DIGIT))[0], {"Content-Type": "multipart/form-data; boundary=other"}),
         ("/predict/batch", *multipart(("a.png", DIGIT))),
-        (V1, v1(*[{"b64": FILE}] * 5), {}),  # more pictures
+        (V1, v1(*[{"b64": FILE}] * 5), {}),  # more images
         (V1, v1({"b64": FILE}, {"b64": base64.b64encode(SEVENS).decode()}), {}),
         (V1, v1([1, 2]), {}),
         (V1, v1({"b64": FILE}, signature_name="other"), {}),
@@ -135,73 +140,76 @@ def test_requests_of_a_moment_are_answered_each_as_alone(fast_path: FastPath) ->
         (V2, b"", {LENGTH: "-1"}),
     ],
 )
-def test_what_is_rare_large_or_wrong_is_left_to_the_views_and_not_counted(
+def test_rare_large_and_wrong_requests_are_left_to_the_views_and_not_counted(
     fast_path: FastPath, path: str, body: bytes, headers: dict[str, str]
 ) -> None:
     before = counts()
-    asked = request(path, body, headers)
-    assert not fast_path.takes(asked) or fast_path.answer([asked]) == [None]
+    parsed = request(path, body, headers)
+    assert not fast_path.accepts(parsed) or fast_path.handle([parsed]) == [None]
     assert counts() == before
 
 
-def test_what_fails_is_counted_and_logged_once_a_minute_and_left_to_the_views(
+def test_failures_are_counted_logged_once_a_minute_and_left_to_the_views(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings())
-    broken = FastPath(app, [])
-    monkeypatch.setattr(broken, "_finder", None)
-    monkeypatch.setattr(fast_path_module, "LOG_EVERY_SECONDS", 0.5)
+    broken, no_finder = FastPath(app), cast(Finder, None)
+    monkeypatch.setattr(broken, "_components", replace(components(app), finder=no_finder))
+    monkeypatch.setattr(fast_path_module, "LOG_INTERVAL_SECONDS", 0.5)
     before = counts()[ERRORS]
     large = png(np.asarray(Image.open(SEVEN).resize((100, 100))))
-    asked = [request("/predict", large, {}), request("/predict", DIGIT, {}), request("/predict", b"no picture", {})]
+    batch = [request("/predict", large, {}), request("/predict", DIGIT, {}), request("/predict", b"no picture", {})]
     for pause in (0.0, 0.0, 0.6):
         time.sleep(pause)
-        assert [answer is not None for answer in broken.answer(asked)] == [False, True, False]
+        assert [response is not None for response in broken.handle(batch)] == [False, True, False]
     assert counts()[ERRORS] == before + 3
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [
         "The fast path failed, and left a request to the framework."
     ] * 2
     assert "AttributeError" in caplog.text
-    assert json.loads(responses.answer(app, request("/predict", large, {})).partition(b"\r\n\r\n")[2])["digit"] == 7
+    _, body = parts(responses.from_application(app, request("/predict", large, {})))
+    assert json.loads(body)["digit"] == 7
 
 
 def test_other_methods_are_left_to_the_views(fast_path: FastPath) -> None:
     for method in ("GET", "HEAD", "OPTIONS", "PUT"):
-        assert not fast_path.takes(request("/predict", DIGIT, {}, method))
+        assert not fast_path.accepts(request("/predict", DIGIT, {}, method))
 
 
-def test_keys_are_asked_for() -> None:
-    fast_path = create_app(Settings(api_keys=KEY)).extensions["fast_path"]
-    brought: list[dict[str, str]] = [
+def test_requests_without_a_key_are_left_to_the_views() -> None:
+    fast_path = FastPath(create_app(Settings(api_keys=KEY)))
+    keys: list[dict[str, str]] = [
         {},
         {"X-API-Key": "another"},
         {"X-API-Key": KEY},
         {"Authorization": f"Bearer {KEY}"},
     ]
-    answers_ = fast_path.answer([request("/predict", DIGIT, headers) for headers in brought])
-    assert [answer is not None for answer in answers_] == [False, False, True, True]
+    handled = fast_path.handle([request("/predict", DIGIT, headers) for headers in keys])
+    assert [response is not None for response in handled] == [False, False, True, True]
 
 
 def test_it_can_be_turned_off() -> None:
-    assert create_app(Settings(fast_path=False)).extensions["fast_path"] is None
+    assert create_fast_path(create_app(Settings(fast_path=False))) is None
 
 
 @given(st.sampled_from(QUICK), st.data())
 def test_damaged_requests_are_answered_as_the_views_do_or_left_to_them(
-    app: flask.Flask, fast_path: FastPath, sent: tuple[str, bytes, dict[str, str]], data: st.DataObject
+    app: flask.Flask, fast_path: FastPath, quick: tuple[str, bytes, dict[str, str]], data: st.DataObject
 ) -> None:
-    path, body, headers = sent
+    path, body, headers = quick
     start = data.draw(st.integers(0, len(body)))
     damaged = body[:start] + data.draw(st.binary(max_size=8)) + body[start + data.draw(st.integers(0, 8)) :]
-    asked, errors = request(path, damaged, headers), counts()[ERRORS]
-    (answer,) = fast_path.answer([asked])
+    parsed, errors = request(path, damaged, headers), counts()[ERRORS]
+    (response,) = fast_path.handle([parsed])
     assert counts()[ERRORS] == errors
-    if answer:
-        assert parts(responses.success(*answer, asked)) == parts(responses.answer(app, request(path, damaged, headers)))
+    if response:
+        assert parts(responses.ok(*response, parsed)) == parts(
+            responses.from_application(app, request(path, damaged, headers))
+        )
 
 
 def counts() -> dict[str, float]:
-    """Give all counts of this process."""
+    """Return all counts of this process."""
     from prometheus_client import REGISTRY
 
     return {

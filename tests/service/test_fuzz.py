@@ -1,8 +1,8 @@
-"""Mutated requests to a real server: each is answered, and none by 500 or above."""
+"""Mutated requests to a real server: all are answered, none with 500 or above."""
 
 from tests.benchmarks.fuzz.client import Address, send_all
 from tests.benchmarks.fuzz.requests import Requests
-from tests.conftest import serving
+from tests.support.server import serving
 
 COUNT = 300
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from service.errors import ModelError
 from service.models import loading, store
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from service.settings import Settings
-from tests.conftest import copy_version, save_variant
+from tests.support.models import copy_version, save_variant
 from training.data.datasets import Dataset
 
 
@@ -27,15 +27,15 @@ def test_highest_number_is_found_among_other_things(copy: Path, tmp_path: Path) 
     for name in ("10", "2", ".unfinished-11", "11.old", "latest", "\u0663"):
         shutil.copytree(copy, copy.parent / name)
     (copy.parent / "12").write_text("a file is no version")
-    assert list(store.find(tmp_path / "mnist")) == [2, 9, 10]
+    assert list(store.find_versions(tmp_path / "mnist")) == [2, 9, 10]
     assert loading.load_default(Settings(models=tmp_path)).version == 10
 
 
 def test_a_number_may_have_leading_zeros(copy: Path, tmp_path: Path) -> None:
     for name in ("0010", "09", "0009"):
         shutil.copytree(copy, copy.parent / name)
-    assert {number: path.name for number, path in store.find(copy.parent).items()} == {9: "9", 10: "0010"}
-    assert store.ignored(copy.parent) == [
+    assert {number: path.name for number, path in store.find_versions(copy.parent).items()} == {9: "9", 10: "0010"}
+    assert store.describe_ignored(copy.parent) == [
         f"{copy.parent / name} is not served: version 9 is 9." for name in ("0009", "09")
     ]
     assert loading.load_default(Settings(models=tmp_path)).version == 10
@@ -45,8 +45,8 @@ def test_a_number_may_have_leading_zeros(copy: Path, tmp_path: Path) -> None:
 def test_a_number_over_64_bits_is_none(copy: Path, tmp_path: Path) -> None:
     for number in (2**63 - 1, 2**63, 99999999999999999999):
         (copy.parent / str(number)).mkdir()
-    assert list(store.find(copy.parent)) == [9, 2**63 - 1]
-    assert store.ignored(copy.parent) == [
+    assert list(store.find_versions(copy.parent)) == [9, 2**63 - 1]
+    assert store.describe_ignored(copy.parent) == [
         f"{copy.parent / str(number)} is no version: numbers go up to 9223372036854775807."
         for number in (2**63, 99999999999999999999)
     ]
@@ -59,11 +59,11 @@ def test_the_shipped_versions_serve_where_no_folder_is_named_or_while_it_is_empt
 ) -> None:
     (tmp_path / "empty" / "mnist" / "candidates").mkdir(parents=True)
     empty = Settings(models=tmp_path / "empty")
-    assert loading.candidates(Settings())[0] == shipped
-    assert loading.candidates(empty) == []
-    assert loading.candidates(msgspec.structs.replace(empty, shipped_first=True))[0] == shipped
+    assert loading.rank_versions(Settings())[0] == shipped
+    assert loading.rank_versions(empty) == []
+    assert loading.rank_versions(msgspec.structs.replace(empty, shipped_first=True))[0] == shipped
     for wrong in (copy, copy.parent, tmp_path.parent):
-        assert loading.candidates(Settings(models=wrong, shipped_first=True)) == []
+        assert loading.rank_versions(Settings(models=wrong, shipped_first=True)) == []
 
 
 def put(folder: Path, *paths: str) -> Path:
@@ -148,10 +148,12 @@ def test_a_savedmodel_without_the_signature_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
 def test_answers_of_any_precision_are_read(shipped: Path, tmp_path: Path, mnist: Dataset, dtype: str) -> None:
     model = loading.load(save_variant(shipped, tmp_path / "1", dtype=dtype), Settings())
-    answers = model.predict(scale(mnist.x_test[:100]))
+    answers = model.predict(to_vectors(mnist.x_test[:100]))
     assert answers.dtype == np.float32
     assert not model.fault
-    np.testing.assert_allclose(answers, loading.load(shipped, Settings()).predict(scale(mnist.x_test[:100])), atol=1e-2)
+    np.testing.assert_allclose(
+        answers, loading.load(shipped, Settings()).predict(to_vectors(mnist.x_test[:100])), atol=1e-2
+    )
 
 
 def test_answers_that_are_whole_numbers_are_refused(shipped: Path, tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_a_version_that_takes_0_to_255_says_so_in_its_card_or_a_setting(
     shipped: Path, tmp_path: Path, mnist: Dataset
 ) -> None:
     version = save_variant(shipped, tmp_path / "1", white=255)
-    expected = loading.load(shipped, Settings()).predict(scale(mnist.x_test[:100]))
+    expected = loading.load(shipped, Settings()).predict(to_vectors(mnist.x_test[:100]))
     model = loading.load(version, Settings())
     assert model.fault.startswith("It reads ")
     assert "known digits wrong. It reads most of them right where white is 255: say so in assets.extra/model.json" in (
@@ -180,7 +182,7 @@ def test_a_version_that_takes_0_to_255_says_so_in_its_card_or_a_setting(
     by_card = loading.load(version, Settings(input_scale=7))
     for model in (by_setting, by_card):
         assert (model.white, model.fault) == (255, "")
-        np.testing.assert_allclose(model.predict(scale(mnist.x_test[:100])), expected, atol=1e-5)
+        np.testing.assert_allclose(model.predict(to_vectors(mnist.x_test[:100])), expected, atol=1e-5)
 
 
 def test_a_scale_that_the_card_has_wrong_is_told(shipped: Path, tmp_path: Path) -> None:
@@ -221,7 +223,7 @@ def test_a_bare_savedmodel_is_served_by_tensorflow(copy: Path, tmp_path: Path) -
     model = loading.load_default(Settings(models=tmp_path))
     assert (model.runtime.name, model.threshold, model.report) == ("tensorflow", 0, None)
     assert model.predict(np.zeros((2, 784), np.float32)).sum(axis=1) == pytest.approx([1, 1])
-    with pytest.raises(ModelError, match="no compilation that belongs"):
+    with pytest.raises(ModelError, match="no LiteRT model that belongs"):
         loading.load(copy, Settings(runtime="litert"))
 
 

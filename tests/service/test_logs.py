@@ -1,4 +1,4 @@
-"""The log: a line for each request, as text or JSON; nothing in it that is a secret, or of a picture."""
+"""The log: a line for each request, as text or JSON, without secrets or parts of images."""
 
 import base64
 import json
@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 import service
-from tests.conftest import ROOT, SEVEN, Server, clean_environment, multipart, png, serving
-from tests.service.test_read import draw, say, write
+from tests.support.images import multipart, png
+from tests.support.paths import ROOT, SEVEN
+from tests.support.server import Server, clean_environment, serving
+from tests.support.written_numbers import draw, say, write
 from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
@@ -25,16 +27,16 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def failing() -> flask.Flask:
-    """The service with defects: a route that fails, a server that does, and a library that writes to standard error."""
+    """Return the service with defects: a route fails, the server fails, and a library writes to standard error."""
     app = service.create_app()
     app.add_url_rule("/fail", "fail", view_func=lambda: str(1 / 0))
     app.add_url_rule("/print", "print", view_func=lambda: str(os.write(2, b"INFO: from a \xff library\n")))
-    answer = app.wsgi_app
+    direct = app.wsgi_app
 
     def wsgi(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/crash":
             raise RuntimeError("This is \udcff no answer.")
-        return answer(environ, start_response)
+        return direct(environ, start_response)
 
     app.wsgi_app = wsgi  # type: ignore[method-assign]
     return app
@@ -54,7 +56,7 @@ def text_server() -> Iterator[Server]:
 
 
 def send(server: Server, method: str, path: str, body: bytes = b"", **headers: str) -> str:
-    """Send a request, and give the identifier of the answer."""
+    """Send a request, and return the identifier in its response."""
     connection = server.connect()
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
@@ -63,22 +65,24 @@ def send(server: Server, method: str, path: str, body: bytes = b"", **headers: s
 
 
 def line_with(server: Server, *texts: str) -> str:
-    """Wait for the one line that holds these texts."""
+    """Wait for the one line with these texts, and return it."""
     deadline = time.monotonic() + 10
-    while not (found := [line for line in server.log if all(text in line for text in texts)]):
+    while not (lines := [line for line in server.log if all(text in line for text in texts)]):
         assert time.monotonic() < deadline, server.log
         time.sleep(0.02)
-    (line,) = found
+    (line,) = lines
     return line
 
 
-def record(server: Server, identifier: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(line_with(server, "service.requests", identifier))
-    return found
+def request_fields(server: Server, identifier: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(line_with(server, "service.requests", identifier))
+    return fields
 
 
-def test_a_line_of_json_tells_all_of_an_answer(server: Server) -> None:
-    line = record(server, send(server, "POST", "/predict", DIGIT, Content_Type="image/png", traceparent=TRACEPARENT))
+def test_a_line_of_json_has_all_fields_of_a_request(server: Server) -> None:
+    line = request_fields(
+        server, send(server, "POST", "/predict", DIGIT, Content_Type="image/png", traceparent=TRACEPARENT)
+    )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
     assert re.fullmatch(r"[0-9a-f]{32}", line.pop("id"))
     assert 0 < line.pop("milliseconds") < 10_000
@@ -90,7 +94,7 @@ def test_a_line_of_json_tells_all_of_an_answer(server: Server) -> None:
     }  # fmt: skip
 
 
-def test_a_line_of_text_tells_the_same(text_server: Server) -> None:
+def test_a_line_of_text_has_the_same_fields(text_server: Server) -> None:
     identifier = send(text_server, "POST", "/predict", DIGIT, Content_Type="image/png", traceparent=TRACEPARENT)
     line = line_with(text_server, identifier)
     assert re.fullmatch(
@@ -101,10 +105,10 @@ def test_a_line_of_text_tells_the_same(text_server: Server) -> None:
     )
 
 
-def test_a_line_tells_how_many_digits_were_read(server: Server, mnist: Dataset) -> None:
+def test_a_line_has_the_count_of_digits_read(server: Server, mnist: Dataset) -> None:
     number = png(draw(write(say(mnist, "42"), np.random.default_rng(0)))[0])
     body, headers = multipart(("42.png", number), ("7.png", DIGIT), ("bad.png", b"no picture"))
-    line = record(server, send(server, "POST", "/read/batch", body, **headers))
+    line = request_fields(server, send(server, "POST", "/read/batch", body, **headers))
     assert (line["route"], line["status"], line["pictures"], line["digits"]) == ("/read/batch", 200, 3, 3)
     assert line["version"] == 3
     assert not {"digit", "confidence"} & line.keys()
@@ -122,30 +126,30 @@ def test_a_line_tells_how_many_digits_were_read(server: Server, mnist: Dataset) 
     ],
 )
 def test_every_request_has_one_line(server: Server, method: str, path: str, route: str, status: int) -> None:
-    line = record(server, send(server, method, path))
+    line = request_fields(server, send(server, method, path))
     assert (line["method"], line["route"], line["status"]) == (method, route, status)
     assert "digit" not in line
 
 
-@pytest.mark.parametrize("given", ["1", "a.b:c/d+e=f@g-h_i", "x" * 128])
-def test_an_identifier_is_taken(server: Server, given: str) -> None:
-    given += f"-{time.monotonic_ns()}" * (len(given) < 100)
-    assert send(server, "GET", "/livez", X_Request_ID=given) == given
-    assert record(server, f'"{given}"')["id"] == given
+@pytest.mark.parametrize("request_id", ["1", "a.b:c/d+e=f@g-h_i", "x" * 128])
+def test_a_valid_identifier_is_kept(server: Server, request_id: str) -> None:
+    request_id += f"-{time.monotonic_ns()}" * (len(request_id) < 100)
+    assert send(server, "GET", "/livez", X_Request_ID=request_id) == request_id
+    assert request_fields(server, f'"{request_id}"')["id"] == request_id
 
 
-@pytest.mark.parametrize("given", ["", " ", "a b", 'a"b', "a\tb", "a,b", "a\\b", "{a}", "naïve", "x" * 129])
-def test_an_identifier_that_could_break_a_line_is_replaced(server: Server, given: str) -> None:
-    identifier = send(server, "GET", "/livez", X_Request_ID=given)
+@pytest.mark.parametrize("request_id", ["", " ", "a b", 'a"b', "a\tb", "a,b", "a\\b", "{a}", "naïve", "x" * 129])
+def test_an_identifier_that_could_break_a_line_is_replaced(server: Server, request_id: str) -> None:
+    identifier = send(server, "GET", "/livez", X_Request_ID=request_id)
     assert re.fullmatch(r"[0-9a-f]{32}", identifier)
-    assert record(server, identifier)["status"] == 200
+    assert request_fields(server, identifier)["status"] == 200
 
 
 @pytest.mark.parametrize(
-    "given", ["", "00-1-2-01", TRACEPARENT.upper(), f"{TRACEPARENT} x", f"{TRACEPARENT}-{'a' * 99}"]
+    "traceparent", ["", "00-1-2-01", TRACEPARENT.upper(), f"{TRACEPARENT} x", f"{TRACEPARENT}-{'a' * 99}"]
 )
-def test_what_is_no_traceparent_is_left_out(server: Server, given: str) -> None:
-    assert "traceparent" not in record(server, send(server, "GET", "/livez", traceparent=given))
+def test_an_invalid_traceparent_is_left_out(server: Server, traceparent: str) -> None:
+    assert "traceparent" not in request_fields(server, send(server, "GET", "/livez", traceparent=traceparent))
 
 
 def test_tracebacks_and_the_lines_of_libraries_are_json(server: Server) -> None:
@@ -161,24 +165,35 @@ def test_tracebacks_and_the_lines_of_libraries_are_json(server: Server) -> None:
     assert json.loads(line_with(server, "library"))["message"] == "INFO: from a \N{REPLACEMENT CHARACTER} library"
 
 
-def test_nothing_of_a_picture_nor_a_secret_is_in_the_log(server: Server, text_server: Server) -> None:
-    picture = base64.b64encode(DIGIT).decode()
-    for each in (server, text_server):
+def test_no_part_of_an_image_and_no_secret_is_in_the_log(server: Server, text_server: Server) -> None:
+    image = base64.b64encode(DIGIT).decode()
+    for logging_server in (server, text_server):
         send(
-            each,
+            logging_server,
             "POST",
             "/predict?token=secret",
-            b'{"image": "%b"}' % picture.encode(),
+            b'{"image": "%b"}' % image.encode(),
             Content_Type="application/json",
         )
-        send(each, "POST", "/predict?prepare=secret", DIGIT, Authorization="Bearer secret", X_API_Key="secret")
+        send(
+            logging_server, "POST", "/predict?prepare=secret", DIGIT, Authorization="Bearer secret", X_API_Key="secret"
+        )
         body, headers = multipart(("secret.png", DIGIT))
-        send(each, "POST", "/predict", body, **headers, Cookie="secret", Referer="http://secret", User_Agent="secret")
-        send(each, "POST", "/predict", b"secret", Content_Type="text/secret")
-        send(each, "GET", "/secret?secret=secret")
-        line_with(each, send(each, "GET", "/livez"))
-        for part in ("secret", picture[40:60], "PNG", "IHDR"):
-            assert not [line for line in each.log if part in line]
+        send(
+            logging_server,
+            "POST",
+            "/predict",
+            body,
+            **headers,
+            Cookie="secret",
+            Referer="http://secret",
+            User_Agent="secret",
+        )
+        send(logging_server, "POST", "/predict", b"secret", Content_Type="text/secret")
+        send(logging_server, "GET", "/secret?secret=secret")
+        line_with(logging_server, send(logging_server, "GET", "/livez"))
+        for part in ("secret", image[40:60], "PNG", "IHDR"):
+            assert not [line for line in logging_server.log if part in line]
 
 
 def test_every_line_of_a_log_is_json_from_the_start_to_the_stop(server: Server) -> None:
@@ -190,7 +205,7 @@ def test_every_line_of_a_log_is_json_from_the_start_to_the_stop(server: Server) 
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])
-def test_what_is_below_the_level_is_not_logged(level: str) -> None:
+def test_messages_below_the_level_are_not_logged(level: str) -> None:
     program = """
 import logging.config, os
 from service.server import gunicorn_conf
@@ -203,5 +218,5 @@ for name in ("service.requests", "gunicorn.error"):
         [sys.executable, "-c", program], cwd=ROOT, env=clean_environment() | {"MNIST_LOG_LEVEL": level},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    shown = [line.rpartition(" ")[2] for line in result.stderr.splitlines()]
-    assert shown == (["warning", "error"] if level == "warning" else ["error"]) * 2
+    messages = [line.rpartition(" ")[2] for line in result.stderr.splitlines()]
+    assert messages == (["warning", "error"] if level == "warning" else ["error"]) * 2

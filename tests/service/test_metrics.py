@@ -1,4 +1,4 @@
-"""What Prometheus reads: exact over all worker processes, and bounded whatever clients send."""
+"""The metrics: exact over all worker processes, and bounded whatever clients send."""
 
 import fcntl
 import os
@@ -14,33 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
 from service.errors import ServiceError
-from service.observability.multiprocess_metrics import MEMORY
-from service.observability.reserved_counts import ReservedDict
+from service.observability.multiprocess_metrics import MEMORY_FOLDER
 from service.settings import Settings
-from tests.conftest import (
-    ROOT,
-    SEVEN,
-    Server,
-    clean_environment,
-    copy_two_versions,
-    multipart,
-    png,
-    serving,
-    wait_until,
-)
-from tests.service.test_process import workers
-from tests.service.test_read import draw, say, write
+from tests.support.images import multipart, png
+from tests.support.models import copy_two_versions
+from tests.support.paths import ROOT, SEVEN
+from tests.support.scrape import Counts, Scrape
+from tests.support.server import Server, clean_environment, serving, workers
+from tests.support.wait import wait_until
+from tests.support.written_numbers import draw, say, write
 from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
 
-TEMPORARY = tuple(map(Path, (MEMORY, "/tmp", "/var/tmp", "/usr/tmp")))  # noqa: S108
-
-Counts = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
+TEMPORARY = tuple(map(Path, (MEMORY_FOLDER, "/tmp", "/var/tmp", "/usr/tmp")))  # noqa: S108
 
 
 @pytest.fixture(scope="module")
@@ -55,39 +45,12 @@ def server(models: Path) -> Iterator[Server]:
         yield server
 
 
-class Scrape:
-    """All samples at one time."""
-
-    def __init__(self, server: Server) -> None:
-        connection = server.connect()
-        connection.request("GET", "/metrics")
-        response = connection.getresponse()
-        self.text = response.read().decode()
-        assert response.status == 200, self.text
-        self.samples = [each for family in text_string_to_metric_families(self.text) for each in family.samples]
-
-    def sum(self, name: str, **labels: str) -> float:
-        """Add up the samples of a name that have these labels among theirs."""
-        return sum(each.value for each in self.samples if each.name == name and labels.items() <= each.labels.items())
-
-    def values(self, label: str) -> set[str]:
-        return {each.labels[label] for each in self.samples if label in each.labels}
-
-    def counts(self) -> Counts:
-        """Give what must never go down, but for the scrapes themselves."""
-        return {
-            (each.name, frozenset(each.labels.items())): each.value
-            for each in self.samples
-            if each.name.endswith(("_total", "_count", "_bucket")) and "/metrics" not in each.labels.values()
-        }  # fmt: skip
-
-
 def codes(error: type[ServiceError]) -> set[str]:
     return {error.code}.union(*map(codes, error.__subclasses__()))
 
 
 def shared_folder(process: int) -> Path:
-    """Find where a worker process keeps its counts: it has the files in its memory."""
+    """Return the folder of a worker process's counts. The process maps the files in it."""
     (folder,) = {line.split()[-1].rpartition("/")[0] for line in maps(process) if "mnist-metrics-" in line}
     return Path(folder)
 
@@ -144,12 +107,12 @@ def test_digits_and_confidences_are_those_that_were_answered(server: Server, mni
     after = Scrape(server)
     for digit in map(str, range(10)):
         labels = {"digit": digit, "version": "2"}
-        answered = sum(str(each["digit"]) == digit for each in predictions)
+        count = sum(str(prediction["digit"]) == digit for prediction in predictions)
         assert after.sum("mnist_predicted_digits_total", **labels) - before.sum(
             "mnist_predicted_digits_total", **labels
-        ) == answered  # fmt: skip
+        ) == count  # fmt: skip
     for bound in ("0.9", "0.999", "1.0"):
-        below = sum(each["confidence"] <= float(bound) for each in predictions)
+        below = sum(prediction["confidence"] <= float(bound) for prediction in predictions)
         assert after.sum("mnist_confidence_bucket", le=bound) - before.sum("mnist_confidence_bucket", le=bound) == below
     assert after.sum("mnist_batch_pictures_sum") - before.sum("mnist_batch_pictures_sum") == 100
 
@@ -175,13 +138,13 @@ def test_digits_of_readings_are_counted(server: Server, mnist: Dataset) -> None:
     assert after.sum("mnist_pictures_in_flight") == 0
 
 
-def test_what_is_refused_for_its_many_digits_is_not_counted_as_one(server: Server, mnist: Dataset) -> None:
+def test_an_image_rejected_for_several_digits_is_not_counted_as_a_prediction(server: Server, mnist: Dataset) -> None:
     number = png(draw(write(say(mnist, "42"), np.random.default_rng(0)))[0])
     before = Scrape(server)
     assert server.post(number)[1]["code"] == "several_digits"
     after = Scrape(server)
-    refused = [each.sum("mnist_refused_total", code="several_digits") for each in (before, after)]
-    assert refused[1] - refused[0] == 1
+    rejected = [scrape.sum("mnist_refused_total", code="several_digits") for scrape in (before, after)]
+    assert rejected[1] - rejected[0] == 1
     assert after.sum("mnist_predicted_digits_total") == before.sum("mnist_predicted_digits_total")
 
 
@@ -214,7 +177,7 @@ def test_labels_stay_bounded_whatever_is_sent(server: Server) -> None:
     assert scrape.values("code") <= {"method_not_allowed"} | codes(ServiceError)
 
 
-def test_what_is_refused_is_counted_by_code_and_no_picture_stays_in_flight(server: Server) -> None:
+def test_rejections_are_counted_by_code_and_no_image_stays_in_flight(server: Server) -> None:
     before = Scrape(server)
     for content, kind in ((b"", "image/png"), (b"GIF89a", "image/gif"), (bytes(1000001), "image/png"), (b"{", "a/b")):
         assert server.post(content, kind=kind)[0] >= 400
@@ -227,16 +190,16 @@ def test_what_is_refused_is_counted_by_code_and_no_picture_stays_in_flight(serve
     assert after.sum("mnist_pictures_in_flight") == 0
 
 
-def test_pictures_in_flight_are_seen(server: Server) -> None:
+def test_images_in_flight_are_counted(server: Server) -> None:
     body = multipart(*[("a.png", DIGIT)] * 900)
-    seen: set[float] = set()
+    gauges: set[float] = set()
     with ThreadPoolExecutor(1) as pool:
-        while not max(seen, default=0):
+        while not max(gauges, default=0):
             request = pool.submit(server.ask, "POST", "/predict/batch", *body)
             while not request.done():
-                seen.add(Scrape(server).sum("mnist_pictures_in_flight"))
+                gauges.add(Scrape(server).sum("mnist_pictures_in_flight"))
             assert request.result()[0] == 200
-    assert 0 < max(seen) <= 900
+    assert 0 < max(gauges) <= 900
     assert Scrape(server).sum("mnist_pictures_in_flight") == 0
 
 
@@ -262,7 +225,7 @@ def test_counters_never_go_down_while_a_worker_dies(server: Server) -> None:
         while not killing.done():
             try:
                 scrape = Scrape(server)
-            except (OSError, HTTPException):  # it asked the one that was killed
+            except (OSError, HTTPException):  # the killed worker had accepted the request
                 continue
             counts = scrape.counts()
             assert all(counts.get(name, 0) >= value for name, value in highest.items())
@@ -287,13 +250,13 @@ def test_counts_that_cannot_be_read_end_neither_the_service_nor_the_metrics(serv
     file.unlink()
     file.write_bytes(b"damaged" * 1000)
     os.kill(process, 9)
-    wait_until(lambda: any(f"What process {process} counted is lost." in line for line in server.log))
+    wait_until(lambda: any(f"The counts of process {process} are lost." in line for line in server.log))
     wait_until(lambda: len(workers(server)) == 2 and process not in workers(server))
     assert Scrape(server).sum("mnist_requests_total") > 0
     assert server.post(DIGIT)[0] == 200
 
 
-def test_a_version_that_is_refused_is_shown_and_one_that_is_gone_is_not(server: Server, models: Path) -> None:
+def test_a_rejected_version_is_shown_and_a_deleted_version_is_not(server: Server, models: Path) -> None:
     wait_until(lambda: Scrape(server).sum("mnist_version_state", version="1", state="AVAILABLE") == 2)
     (models / "mnist" / "1" / "saved_model.pb").write_bytes(b"")
     wait_until(lambda: Scrape(server).sum("mnist_version_refused", version="1") == 2)
@@ -309,7 +272,7 @@ def test_the_folder_of_counts_is_gone_after_the_stop(server: Server) -> None:
     assert not folder.exists()
 
 
-def test_a_start_that_goes_wrong_leaves_no_folder_and_touches_no_other(tmp_path: Path) -> None:
+def test_a_failed_start_leaves_no_folder_and_touches_no_other(tmp_path: Path) -> None:
     program = "import os; from service.server import gunicorn_conf; print(os.environ['PROMETHEUS_MULTIPROC_DIR'])"
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True,
@@ -323,8 +286,15 @@ def test_a_start_that_goes_wrong_leaves_no_folder_and_touches_no_other(tmp_path:
 
 @contextmanager
 def serving_with(memory: str, temporary: str = "") -> Iterator[Server]:
-    """Serve where /dev/shm is mounted with these options, and temporary files are perhaps in another folder."""
-    space = ("unshare", "--map-root-user", "--mount", "sh", "-c", f'mount -t tmpfs -o {memory} x {MEMORY} && exec "$@"')
+    """Serve with /dev/shm mounted with the options `memory`, and temporary files in the folder `temporary`."""
+    space = (
+        "unshare",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        f'mount -t tmpfs -o {memory} x {MEMORY_FOLDER} && exec "$@"',
+    )
     if subprocess.run([*space, "sh", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine mounts no tmpfs for us")
     program = (sys.executable, "-m", "service", "--port", "0", "--workers", "2")
@@ -334,7 +304,7 @@ def serving_with(memory: str, temporary: str = "") -> Iterator[Server]:
         yield server
 
 
-def said(server: Server, text: str) -> int:
+def count_lines(server: Server, text: str) -> int:
     return sum(text in line for line in server.log)
 
 
@@ -345,39 +315,39 @@ def fill(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("memory", ["size=64k", "ro"])
-def test_where_memory_has_no_space_counts_are_in_another_folder(memory: str) -> None:
+def test_without_space_in_memory_counts_are_in_another_folder(memory: str) -> None:
     with serving_with(memory) as server:
         before = workers(server)
         post_all(server.connect(), 20)
         assert Scrape(server).sum("mnist_requests_total", route="/predict") == 20
         assert workers(server) == before
-        assert shared_folder(before[0]).parent != Path(MEMORY)
-    assert said(server, f"{MEMORY} is read-only or too small for metrics: they are in ") == 1
+        assert shared_folder(before[0]).parent != Path(MEMORY_FOLDER)
+    assert count_lines(server, f"{MEMORY_FOLDER} is read-only or too small for metrics: they are in ") == 1
 
 
-def test_where_no_folder_has_space_each_process_counts_by_itself() -> None:
-    with serving_with("size=64k", temporary=MEMORY) as server:
+def test_without_space_in_any_folder_each_process_counts_by_itself() -> None:
+    with serving_with("size=64k", temporary=MEMORY_FOLDER) as server:
         before = workers(server)
         for _ in range(20):
             assert server.post(DIGIT)[0] == 200
         assert 0 <= Scrape(server).sum("mnist_requests_total", route="/predict") <= 20
         assert workers(server) == before
-    assert said(server, "No folder has space for metrics") == 1
+    assert count_lines(server, "No folder has space for metrics") == 1
 
 
 def test_a_worker_that_finds_no_space_any_more_serves_and_says_so_once() -> None:
     with serving_with("size=2m") as server:
         old = workers(server)
-        fill(Path(f"/proc/{server.process.pid}/root{MEMORY}"))
+        fill(Path(f"/proc/{server.process.pid}/root{MEMORY_FOLDER}"))
         os.kill(old[0], 9)
         wait_until(lambda: len(set(workers(server)) - {old[0]}) == 2)
         (new,) = set(workers(server)) - set(old)
-        wait_until(lambda: said(server, f"[{new}] [INFO] Version 3 is served"))
+        wait_until(lambda: count_lines(server, f"[{new}] [INFO] Version 3 is served"))
         for _ in range(40):
             assert server.post(DIGIT)[0] == 200
         assert Scrape(server).sum("mnist_requests_total", route="/predict") <= 40
         assert set(workers(server)) == {old[1], new}
-    assert said(server, f"There is no space for the counts of process {new}") == 1
+    assert count_lines(server, f"There is no space for the counts of process {new}") == 1
 
 
 def test_no_folder_at_all_stops_the_start_with_a_sentence() -> None:
@@ -393,26 +363,10 @@ def test_no_folder_at_all_stops_the_start_with_a_sentence() -> None:
     if "unshare" in result.stderr or "mount" in result.stderr:
         pytest.skip(f"this machine mounts no tmpfs for us: {result.stderr}")
     assert result.returncode == 1
-    assert result.stderr == "Error: there is no folder for temporary files: let /dev/shm or /tmp be written.\n"
+    assert result.stderr == "Error: there is no folder for temporary files: make /dev/shm or /tmp writable.\n"
 
 
-def test_counts_that_find_no_space_are_kept_in_memory(tmp_path: Path) -> None:
-    room = ReservedDict(str(tmp_path / "counter_1.db"))
-    names = [f"count {number} {'x' * 500}" for number in range(1000)]  # the file is made larger several times
-    for number, name in enumerate(names):
-        room.write_value(name, number, 0.0)
-    entries = ReservedDict.read_all_values_from_file(str(tmp_path / "counter_1.db"))
-    shared = {name: value for name, value, _, _ in entries}
-    none = ReservedDict(str(tmp_path / "no such folder" / "counter_1.db"))
-    for number, name in enumerate(names):
-        none.write_value(name, number, 0.0)
-    expected = dict(zip(names, range(1000), strict=True))
-    assert shared == expected
-    assert {name: room.read_value(name)[0] for name in names} == expected
-    assert {name: none.read_value(name)[0] for name in names} == expected
-
-
-def test_under_a_server_of_ones_own_a_process_tells_of_itself() -> None:
+def test_under_another_server_a_process_shows_its_own_metrics() -> None:
     client = create_app(Settings()).test_client()
     assert client.get("/livez").status_code == 200
     assert 'mnist_requests_total{route="/livez",status="200"}' in client.get("/metrics").text

@@ -1,4 +1,4 @@
-"""The command line's `models`, on copies of the shipped versions."""
+"""The commands `models ...`, on copies of the shipped versions."""
 
 import json
 import os
@@ -18,7 +18,9 @@ from service import checksums
 from service.__main__ import main
 from service.models import loading, store
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, clean_environment, copy_two_versions, save_variant
+from tests.support.models import copy_two_versions, save_variant
+from tests.support.paths import ROOT
+from tests.support.server import clean_environment
 
 
 @pytest.fixture
@@ -34,12 +36,12 @@ def run(folder: Path, *arguments: str) -> Result:
     return result
 
 
-def default(folder: Path) -> int:
+def load_default_number(folder: Path) -> int:
     return loading.load_default(Settings(models=folder.parent)).version
 
 
-def states(folder: Path) -> dict[str, str]:
-    """Give the last column of `models list` by its first."""
+def list_states(folder: Path) -> dict[str, str]:
+    """Return the state of each version in `models list`."""
     lines = run(folder, "list").stdout.splitlines()
     start = lines[0].index("state")
     return {line.split()[0]: line[start:] for line in lines[1:]}
@@ -52,7 +54,7 @@ def damage(version: Path) -> None:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Let permissions count, where the tests are run by root."""
+    """Run without root's rights, which override permissions."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -66,7 +68,7 @@ def test_list_shows_versions_labels_accuracy_age_and_state(folder: Path) -> None
     run(folder, "label", "stable", "2")
     run(folder, "label", "canary", "2")
     os.utime(folder / "1", (0, 0))
-    os.utime(folder / "3", (2_000_000_000, 2_000_000_000))  # by a clock that was ahead
+    os.utime(folder / "3", (2_000_000_000, 2_000_000_000))  # in the future
     lines = [line.split() for line in run(folder, "list").stdout.splitlines()]
     assert lines[0] == ["version", "labels", "accuracy", "age", "state"]
     assert lines[1] == ["3", "99.70%", "0", "s", "default"]
@@ -79,17 +81,17 @@ def test_list_shows_versions_labels_accuracy_age_and_state(folder: Path) -> None
 def test_list_says_what_is_wrong_and_what_is_then_the_default(folder: Path) -> None:
     damage(folder / "3")
     (folder / "2" / store.CARD).write_text("{")
-    found = states(folder)
-    assert "is damaged: saved_model.pb is not as its model card records it." in found["3"]
-    assert "is wrong" in found["2"]
-    assert found["1"] == "default"
+    states = list_states(folder)
+    assert "is damaged: saved_model.pb is not as its model card records it." in states["3"]
+    assert "is wrong" in states["2"]
+    assert states["1"] == "default"
 
 
 def test_verify_checks_every_file_of_every_version(folder: Path) -> None:
     result = run(folder, "verify")
-    finder, *others = result.stdout.splitlines()
+    finder, *versions = result.stdout.splitlines()
     assert re.fullmatch(r"finder: (1 file is|\d+ files are) intact\.", finder)
-    assert (result.exit_code, others) == (0, [f"{number}: 6 files are intact." for number in (1, 2, 3)])
+    assert (result.exit_code, versions) == (0, [f"{number}: 6 files are intact." for number in (1, 2, 3)])
     damage(folder / "1")
     (folder / "2" / "fingerprint.pb").unlink()
     shutil.rmtree(folder / "3" / "assets.extra")
@@ -102,7 +104,7 @@ def test_verify_checks_every_file_of_every_version(folder: Path) -> None:
     ]
 
 
-def test_verify_tells_which_version_was_measured_with_another_finder(folder: Path) -> None:
+def test_verify_notes_a_version_that_was_measured_with_another_finder(folder: Path) -> None:
     for number, checksum in ((2, "0" * 64), (3, checksums.sha256(folder.parent / "finder" / "model.tflite"))):
         card = json.loads((folder / str(number) / store.CARD).read_text())
         (folder / str(number) / store.CARD).write_text(json.dumps({**card, "finder": checksum}))
@@ -132,14 +134,14 @@ def test_verify_finds_one_changed_bit_in_any_file(folder: Path, name: str) -> No
     assert f"3 is damaged: {name} is not as its model card records it." in result.stdout
 
 
-def test_a_file_that_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(folder: Path, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as public:
         copy = Path(shutil.copytree(folder, Path(public) / "mnist"))
         Path(public).chmod(0o755)
         (copy / "3" / "saved_model.pb").chmod(0)
         with unprivileged():
             result = run(copy, "verify")
-            assert states(copy)["2"] == "default"
+            assert list_states(copy)["2"] == "default"
     assert result.exit_code == 1
     assert "3/saved_model.pb can't be read: permission denied." in result.stdout
 
@@ -147,11 +149,11 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> Non
 def test_a_label_is_given_moved_and_removed(folder: Path) -> None:
     assert run(folder, "label", "stable", "2").stdout == "stable is version 2.\n"
     assert run(folder, "label", "canary", "3").stdout == "canary is version 3.\n"
-    assert store.read_choice(folder).labels == {"stable": 2, "canary": 3}
+    assert store.read_policy(folder).labels == {"stable": 2, "canary": 3}
     run(folder, "label", "stable", "1")
-    assert run(folder, "label", "--remove", "canary").stdout == "canary is no more.\n"
-    assert store.read_choice(folder).labels == {"stable": 1}
-    assert default(folder) == 3
+    assert run(folder, "label", "--remove", "canary").stdout == "Removed label canary.\n"
+    assert store.read_policy(folder).labels == {"stable": 1}
+    assert load_default_number(folder) == 3
     assert sorted(path.name for path in folder.iterdir()) == ["1", "2", "3", "versions.json"]
 
 
@@ -165,8 +167,8 @@ def test_a_label_is_given_moved_and_removed(folder: Path) -> None:
         (["a/b", "3"], 2, "A label begins with a letter"),
         (["a" * 65, "3"], 2, "A label begins with a letter"),
         (["naïve", "3"], 2, "A label begins with a letter"),
-        (["stable"], 2, "Say which version"),
-        (["stable", "3", "--remove"], 2, "Say which version"),
+        (["stable"], 2, "Name a version"),
+        (["stable", "3", "--remove"], 2, "Name a version"),
         (["stable", "--remove"], 1, "There is no label stable in"),
     ],
 )
@@ -176,29 +178,29 @@ def test_a_label_that_cannot_be_given_changes_nothing(
     result = run(folder, "label", *arguments)
     assert result.exit_code == code
     assert sentence in result.output
-    assert not (folder / store.CHOICE).exists()
+    assert not (folder / store.POLICY_FILE).exists()
 
 
 def test_rollback_makes_the_previous_version_the_default_and_undo_takes_it_back(folder: Path) -> None:
     run(folder, "label", "stable", "3")
     for number in (2, 1):
         assert run(folder, "rollback").stdout == f"The default is version {number}.\n"
-        assert default(folder) == number
-    assert states(folder) == {"3": "withdrawn", "2": "withdrawn", "1": "default"}
+        assert load_default_number(folder) == number
+    assert list_states(folder) == {"3": "withdrawn", "2": "withdrawn", "1": "default"}
     result = run(folder, "rollback")
-    assert (result.exit_code, default(folder)) == (1, 1)
-    assert "There is no previous version in" in result.output
+    assert (result.exit_code, load_default_number(folder)) == (1, 1)
+    assert "No previous version in" in result.output
     for number in (2, 3):
         assert run(folder, "rollback", "--undo").stdout == f"The default is version {number}.\n"
-        assert default(folder) == number
-    assert "There is no rollback to take back." in run(folder, "rollback", "--undo").output
-    assert store.read_choice(folder).labels == {"stable": 3}
+        assert load_default_number(folder) == number
+    assert "There is no rollback to undo." in run(folder, "rollback", "--undo").output
+    assert store.read_policy(folder).labels == {"stable": 3}
 
 
 def test_rollback_passes_over_versions_that_are_damaged(folder: Path) -> None:
     damage(folder / "2")
     assert run(folder, "rollback").stdout == "The default is version 1.\n"
-    assert default(folder) == 1
+    assert load_default_number(folder) == 1
 
 
 def test_a_later_version_is_the_default_again_though_the_withdrawn_one_was_deleted(folder: Path) -> None:
@@ -206,22 +208,22 @@ def test_a_later_version_is_the_default_again_though_the_withdrawn_one_was_delet
     shutil.rmtree(folder / "3")
     assert store.next_number(folder) == 4
     (folder / "1").rename(folder / "4")
-    assert default(folder) == 4
+    assert load_default_number(folder) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"labels": {"stable": "two"}}', b'{"withdrawn": 3}', b"\xff"])
-def test_a_damaged_file_of_labels_is_told_and_not_written_over(folder: Path, content: bytes) -> None:
-    (folder / store.CHOICE).write_bytes(content)
+def test_a_damaged_file_of_labels_is_an_error_and_not_overwritten(folder: Path, content: bytes) -> None:
+    (folder / store.POLICY_FILE).write_bytes(content)
     for arguments in (["list"], ["label", "stable", "2"], ["rollback"]):
         result = run(folder, *arguments)
         assert result.exit_code == 1
         assert "versions.json can't be read: " in result.output
-    assert (folder / store.CHOICE).read_bytes() == content
+    assert (folder / store.POLICY_FILE).read_bytes() == content
     assert run(folder, "verify").exit_code == 0
     assert store.next_number(folder) == 4
 
 
-def test_a_folder_that_is_read_only_is_told(folder: Path) -> None:
+def test_a_folder_that_is_read_only_is_an_error(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as public:
         copy = Path(shutil.copytree(folder, Path(public) / "mnist"))
         Path(public).chmod(0o755)
@@ -232,7 +234,7 @@ def test_a_folder_that_is_read_only_is_told(folder: Path) -> None:
                 assert (result.exit_code, result.output) == (
                     1, f"Error: {copy / 'versions.json'} can't be written: permission denied.\n",
                 )  # fmt: skip
-            assert states(copy)["3"] == "default"
+            assert list_states(copy)["3"] == "default"
         copy.chmod(0o755)
 
 
@@ -249,26 +251,26 @@ def test_a_folder_without_versions_shows_the_shipped_ones_if_they_come_first(
 ) -> None:
     folder = tmp_path / "mnist"
     monkeypatch.setenv("MNIST_SHIPPED_FIRST", "true")
-    assert states(folder) == {"3": "default", "2": "intact", "1": "intact"}
+    assert list_states(folder) == {"3": "default", "2": "intact", "1": "intact"}
     assert run(folder, "verify").exit_code == 0
     for arguments in (["label", "stable", "2"], ["rollback"]):
         assert f"There is no version in {folder}: " in run(folder, *arguments).output
 
 
-def test_a_version_that_misreads_is_told_and_not_the_default(folder: Path, shipped: Path) -> None:
+def test_a_version_that_misreads_is_listed_and_not_the_default(folder: Path, shipped: Path) -> None:
     save_variant(shipped, folder / "7", white=255)
-    found = states(folder)
-    assert (found["3"], found["2"]) == ("default", "intact")
-    assert found["7"].startswith("intact; It reads ")
-    assert "right where white is 255" in found["7"]
+    states = list_states(folder)
+    assert (states["3"], states["2"]) == ("default", "intact")
+    assert states["7"].startswith("intact; It reads ")
+    assert "right where white is 255" in states["7"]
     assert run(folder, "rollback").stdout == "The default is version 2.\n"
     shutil.rmtree(folder / "3")
     for number in (1, 2):
         shutil.rmtree(folder / str(number))
-    assert states(folder)["7"].startswith("default; It reads ")
+    assert list_states(folder)["7"].startswith("default; It reads ")
 
 
-def test_what_looks_like_a_version_is_told(folder: Path) -> None:
+def test_what_looks_like_a_version_is_named(folder: Path) -> None:
     (folder / "2").rename(folder / "0002")
     (folder / "99999999999999999999").mkdir()
     (folder / "7.keras").write_bytes(b"?")

@@ -11,8 +11,9 @@ from werkzeug.formparser import FormDataParser
 
 from service.api import multipart
 from service.errors import NoImage, TooLarge
-from tests.conftest import SEVEN, Server
-from tests.conftest import multipart as form
+from tests.support.images import multipart as form
+from tests.support.paths import SEVEN
+from tests.support.server import Server
 
 BOUNDARY = "limit"
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -32,13 +33,13 @@ def by_werkzeug(body: bytes) -> list[bytes]:
     """Read the files of a form as werkzeug does where every byte is a character."""
     text = body.decode("latin-1").encode()
     _, _, files = FormDataParser().parse(io.BytesIO(text), "multipart/form-data", len(text), {"boundary": BOUNDARY})
-    found = ((file.filename, file.read().decode().encode("latin-1")) for _, file in files.items(multi=True))
-    return [content for name, content in found if name or content]
+    contents = ((file.filename, file.read().decode().encode("latin-1")) for _, file in files.items(multi=True))
+    return [content for name, content in contents if name or content]
 
 
 def read(body: bytes) -> list[bytes]:
     try:
-        return multipart.read(body, BOUNDARY, 1000)[0]
+        return multipart.parse_form(body, BOUNDARY, 1000)[0]
     except NoImage:
         return []
 
@@ -57,8 +58,8 @@ def test_files_of_any_names_and_bytes(parts: list[tuple[str, str, list[bytes]]])
         for field, name, content in parts
     )
     same_field = len({field for field, *_ in parts}) < 2
-    found, expected = read(body), by_werkzeug(body)
-    assert found == expected if same_field else sorted(found) == sorted(expected)
+    files, expected = read(body), by_werkzeug(body)
+    assert files == expected if same_field else sorted(files) == sorted(expected)
 
 
 @settings(max_examples=500, deadline=None)
@@ -93,7 +94,7 @@ def test_a_name_in_any_encoding_loses_no_file(server: Server, field: bytes, file
     assert server.ask("POST", "/predict", form_of([(odd, seven)]), HEADERS) == server.post(seven)
     body = form_of([(plain, seven), (odd, seven), (plain, b"no picture")])
     status, answer = server.ask("POST", "/predict/batch", body, HEADERS)
-    assert (status, [each.get("digit") for each in answer["predictions"]]) == (200, [7, 7, None])
+    assert (status, [item.get("digit") for item in answer["predictions"]]) == (200, [7, 7, None])
 
 
 @settings(max_examples=1000, deadline=None)
@@ -106,11 +107,11 @@ def test_what_is_nearly_a_form(body: bytes) -> None:
 
 def test_plain_forms_are_split_and_others_are_not() -> None:
     body, _ = form(("a.png", b"1"), ("b.png", b"\r\n\r\n--limi\r"), ("", b""))
-    assert multipart.split(body, b"limit") == [b"1", b"\r\n\r\n--limi\r"]  # without a file field left empty
+    assert multipart.split_plain_form(body, b"limit") == [b"1", b"\r\n\r\n--limi\r"]  # without a file field left empty
     typed = body.replace(b'"a.png"', b'"a.png"\r\nContent-Type: image/svg+xml')
-    assert multipart.split(typed, b"limit") == multipart.split(body, b"limit")
+    assert multipart.split_plain_form(typed, b"limit") == multipart.split_plain_form(body, b"limit")
     for other in (body[2:], body[:-2] + b"\n", b"\r\n" + body, body + b"epilogue", body.replace(b"a.png", b"\xc3\xa4")):
-        assert multipart.split(other, b"limit") is None
+        assert multipart.split_plain_form(other, b"limit") is None
 
 
 @pytest.mark.parametrize("content", [bytes(range(256)) * 500, b"\r\n--limi" * 9000, b"\xff" * 2**17])
@@ -123,14 +124,14 @@ def test_large_files_of_odd_names_are_read_whole(content: bytes) -> None:
 def test_no_more_parts_are_read_than_may_be(plain: bool) -> None:
     body, _ = form(*[("a.png", b"1")] * 3)
     body = body if plain else b"preamble\r\n" + body
-    assert multipart.read(body, BOUNDARY, 3) == ([b"1"] * 3, [])
+    assert multipart.parse_form(body, BOUNDARY, 3) == ([b"1"] * 3, [])
     with pytest.raises(TooLarge):
-        multipart.read(body, BOUNDARY, 2)
+        multipart.parse_form(body, BOUNDARY, 2)
 
 
 def test_heads_without_end_are_refused() -> None:
     with pytest.raises(TooLarge):
-        multipart.read(b"--limit\r\n" + b"a:\n" * multipart.MAX_HEAD_BYTES, BOUNDARY, 3)
+        multipart.parse_form(b"--limit\r\n" + b"a:\n" * multipart.MAX_HEAD_BYTES, BOUNDARY, 3)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_fields_without_a_files_name_are_read(server: Server) -> None:
         parts = [empty, (b'; name="user"', b"Ada"), (b'; name="%b"' % field, content)]
         assert server.ask("POST", "/predict", form_of(parts), HEADERS) == server.post(seven)
     status, answer = server.ask("POST", "/read/batch", form_of([(b'; name="images"', url)] * 2), HEADERS)
-    assert (status, [each["text"] for each in answer["readings"]]) == (200, ["7", "7"])
+    assert (status, [item["text"] for item in answer["readings"]]) == (200, ["7", "7"])
     file = (b'; name="a"; filename="b"', b"no picture")
     assert server.ask("POST", "/predict", form_of([file, (b'; name="image"', text)]), HEADERS)[0] == 415
 
@@ -197,5 +198,5 @@ def test_the_order_is_that_of_the_files_whatever_their_fields(server: Server, pr
     )
     status, answer = server.ask("POST", "/predict/batch", preamble + body + b"--limit--\r\n", HEADERS)
     assert status == 200
-    codes = [each.get("code") for each in answer["predictions"]]
+    codes = [item.get("code") for item in answer["predictions"]]
     assert codes == ["unreadable_image", None, "empty_image"]

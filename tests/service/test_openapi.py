@@ -1,4 +1,4 @@
-"""GET /openapi.json: it describes every route, and the real server does as it says, as schemathesis finds."""
+"""GET /openapi.json: it describes every route, and schemathesis finds that the real server behaves as described."""
 
 import json
 import re
@@ -14,16 +14,18 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service import __version__
 from service.api import auth
+from service.api.components import components
 from service.app import create_app
 from service.settings import DEFAULT_MODELS, Settings
-from tests.conftest import ROOT, Server, serving
+from tests.support.paths import ROOT
+from tests.support.server import Server, serving
 
 KEY = "a key"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The versions that ship, of which the first has a label; keys are asked for."""
+    """The versions that ship, of which the first has a label; keys are required."""
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(DEFAULT_MODELS, folder / "models")
     (folder / "models/mnist/versions.json").write_text('{"labels": {"stable": 1}}')
@@ -56,7 +58,7 @@ def test_every_route_is_described_and_nothing_else(document: dict[str, Any]) -> 
     assert {(path, method.upper()) for path, item in document["paths"].items() for method in item} == routes
 
 
-def test_every_operation_has_words_a_group_and_a_name_of_its_own(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_a_group_and_its_own_name(document: dict[str, Any]) -> None:
     described = [operation for _, operation in operations(document)]
     assert all(operation["summary"] and operation["tags"] for operation in described)
     assert len({operation["operationId"] for operation in described}) == len(described)
@@ -67,16 +69,16 @@ def test_version_and_licence(document: dict[str, Any]) -> None:
     assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
 
 
-def test_keys_are_described_where_they_are_asked_for(document: dict[str, Any]) -> None:
+def test_keys_are_described_where_they_are_required(document: dict[str, Any]) -> None:
     assert document["security"] == [{"bearer": []}, {"key": []}]
     assert document["components"]["securitySchemes"].keys() == {"bearer", "key"}
     for path, operation in operations(document):
-        is_open = path in auth.HEALTH
+        is_open = path in auth.HEALTH_PATHS
         assert (operation.get("security") == [], "401" not in operation["responses"]) == (is_open, is_open)
 
 
 def test_keys_are_not_described_where_none_are_set() -> None:
-    document = json.loads(create_app(Settings()).extensions["openapi"])
+    document = json.loads(components(create_app(Settings())).openapi)
     assert "security" not in document
     assert "securitySchemes" not in document["components"]
     assert all("401" not in operation["responses"] for _, operation in operations(document))
@@ -111,14 +113,14 @@ def test_statuses_are_those_that_there_are(document: dict[str, Any]) -> None:
     assert paths["/v2/models"]["get"]["responses"].keys() == always | {"200"}
 
 
-def test_each_form_of_a_picture_is_described(document: dict[str, Any]) -> None:
+def test_each_form_of_an_image_is_described(document: dict[str, Any]) -> None:
     predict, explain, read = (document["paths"][path]["post"] for path in ("/predict", "/explain", "/read"))
     content = predict["requestBody"]["content"]
     assert content.keys() == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert content["image/*"]["schema"]["contentMediaType"] == "application/octet-stream"
     assert content == explain["requestBody"]["content"] == read["requestBody"]["content"]
-    assert [each.get("name") for each in predict["parameters"]] == ["prepare", None]
-    assert [each.get("name") for each in read["parameters"]] == [None]
+    assert [parameter.get("name") for parameter in predict["parameters"]] == ["prepare", None]
+    assert [parameter.get("name") for parameter in read["parameters"]] == [None]
 
 
 def test_errors_are_described_with_their_codes_and_headers(document: dict[str, Any]) -> None:
@@ -132,11 +134,11 @@ def test_errors_are_described_with_their_codes_and_headers(document: dict[str, A
 def codes(document: dict[str, Any], path: str, status: int) -> list[str]:
     """List the codes of a path's errors of one status."""
     content = document["paths"][path]["post"]["responses"][str(status)]["content"]
-    listed: list[str] = content["application/json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
-    return listed
+    codes_: list[str] = content["application/json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    return codes_
 
 
-def test_several_digits_are_refused_but_where_all_are_read(document: dict[str, Any]) -> None:
+def test_several_digits_are_rejected_but_where_all_are_read(document: dict[str, Any]) -> None:
     for path in ("/explain", "/v1/models/mnist:predict", "/v1/models/mnist:classify", "/v2/models/mnist/infer"):
         assert "several_digits" in codes(document, path, 422)
     assert codes(document, "/read", 422) == ["no_digit"]

@@ -1,14 +1,11 @@
-"""The Open Inference Protocol: asked by Triton's own client, and by requests made by hand where that makes none."""
+"""The Open Inference Protocol: requests of Triton's own client, and requests that this client can't make."""
 
 import base64
 import gzip
 import json
-import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,30 +16,17 @@ from numpy.typing import NDArray
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from service.settings import DEFAULT_MODELS
-from tests.conftest import SEVEN, Server, copy_version, png, serving, wait_until
-from tests.service.test_predict import WRITINGS
+from tests.support.base64_forms import WRITINGS
+from tests.support.images import png
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving
+from tests.support.triton_requests import ask, tensor
 from training.data.datasets import Dataset
 
 INFER = "/v2/models/mnist/infer"
-KEY = "a key"
-KEYS = {"X-API-Key": KEY}
 LENGTH = "Inference-Header-Content-Length"
-DATATYPES = {"float32": "FP32", "uint8": "UINT8", "object": "BYTES"}
 FILE = SEVEN.read_bytes()
 ZEROS = [0.0] * 784
-
-
-@pytest.fixture
-def controlled(tmp_path: Path) -> Iterator[InferenceServerClient]:
-    """Triton's client of a server that loads and unloads the versions that ship, for those who have a key."""
-    models = shutil.copytree(DEFAULT_MODELS, tmp_path / "models")
-    options = ("--workers", "2", "--models", str(models), "--model-control", "true")
-    with (
-        serving(*options, MNIST_API_KEYS=KEY) as server,
-        InferenceServerClient(f"127.0.0.1:{server.port}") as client,
-    ):
-        yield client
 
 
 @pytest.fixture
@@ -53,37 +37,27 @@ def client(server: Server) -> Iterator[InferenceServerClient]:
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Server]:
-    """A server of tight limits."""
+    """A server with low limits."""
     with serving("--workers", "1", "--max-bytes", "100000", "--max-files", "4") as server:
         yield server
-
-
-def tensor(pictures: NDArray[Any], binary: bool = True, name: str = "image") -> InferInput:
-    given = InferInput(name, list(pictures.shape), DATATYPES[pictures.dtype.name])
-    return given.set_data_from_numpy(pictures, binary_data=binary)
 
 
 def files(*contents: bytes) -> NDArray[np.object_]:
     return np.array(contents, np.object_)
 
 
-def scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return pictures.reshape(-1, 784).astype(np.float32) / np.float32(255)
+def scaled(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return images.reshape(-1, 784).astype(np.float32) / np.float32(255)
 
 
-def ask(client: InferenceServerClient, pictures: NDArray[Any], binary: bool = True, **more: Any) -> NDArray[Any]:
-    answer: NDArray[Any] = client.infer("mnist", [tensor(pictures, binary)], **more).as_numpy("probabilities")
-    return answer
+def request_of(data: Any, shape: list[int], datatype: str = "FP32", **fields: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": "image", "shape": shape, "datatype": datatype, "data": data}], **fields}
 
 
-def request_of(data: Any, shape: list[int], datatype: str = "FP32", **more: Any) -> dict[str, Any]:
-    return {"inputs": [{"name": "image", "shape": shape, "datatype": datatype, "data": data}], **more}
-
-
-def raw_request(size: int, shape: list[int], datatype: str = "FP32", **more: Any) -> bytes:
+def raw_request(size: int, shape: list[int], datatype: str = "FP32", **fields: Any) -> bytes:
     parameters = {"binary_data_size": size}
-    given = {"name": "image", "shape": shape, "datatype": datatype, "parameters": parameters, **more}
-    return json.dumps({"inputs": [given]}).encode()
+    tensor_ = {"name": "image", "shape": shape, "datatype": datatype, "parameters": parameters, **fields}
+    return json.dumps({"inputs": [tensor_]}).encode()
 
 
 def post(server: Server, body: bytes, path: str = INFER, **headers: str) -> tuple[int, Any]:
@@ -116,143 +90,14 @@ def test_health_and_metadata(client: InferenceServerClient, server: Server) -> N
     assert client.get_model_metadata("mnist", "1") == metadata | {"versions": ["1"]}
 
 
-def test_configuration(client: InferenceServerClient) -> None:
-    config = client.get_model_config("mnist", "3")
-    assert config["max_batch_size"] == 1000
-    assert config["input"] == [{"name": "image", "data_type": "TYPE_FP32", "dims": [784]}]
-    assert config["output"] == [{"name": "probabilities", "data_type": "TYPE_FP32", "dims": [10]}]
-    assert config["version_policy"] == {"all": {}}
-    assert config == client.get_model_config("mnist")
-
-
-def test_statistics_have_the_form_of_tritons(client: InferenceServerClient, server: Server) -> None:
-    every = client.get_inference_statistics()["model_stats"]
-    assert every == client.get_inference_statistics("mnist")["model_stats"]
-    assert [(each["name"], each["version"]) for each in every] == [("mnist", "1"), ("mnist", "2"), ("mnist", "3")]
-    (one,) = client.get_inference_statistics("mnist", "2")["model_stats"]
-    assert {"last_inference", "inference_count", "execution_count", "batch_stats"} < one.keys()
-    parts = ["success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss"]
-    assert list(one["inference_stats"]) == parts
-    assert all(each.keys() == {"count", "ns"} for each in one["inference_stats"].values())
-    assert server.ask("GET", "/v2/models/nope/stats")[0] == 404
-    assert server.ask("GET", "/v2/models/mnist/versions/9/stats")[0] == 404
-
-
-def test_statistics_count_over_all_processes(client: InferenceServerClient, mnist: Dataset) -> None:
-    def count() -> dict[str, Any]:
-        counted: dict[str, Any] = client.get_inference_statistics("mnist", "1")["model_stats"][0]
-        return counted
-
-    before = count()
-    for _ in range(10):
-        ask(client, mnist.x_test[:3], model_version="1")
-        with pytest.raises(InferenceServerException):
-            ask(client, mnist.x_test[:0], model_version="1")
-    after = count()
-    assert after["inference_count"] - before["inference_count"] == 30
-    assert after["execution_count"] - before["execution_count"] == 10
-    assert after["last_inference"] > 1.7e12
-    for part, times in {
-        "success": 10,
-        "fail": 10,
-        "compute_infer": 10,
-        "compute_input": 10,
-        "compute_output": 10,
-    }.items():
-        had, has = before["inference_stats"][part], after["inference_stats"][part]
-        assert has["count"] - had["count"] == times
-        assert has["ns"] > had["ns"]
-
-
-def test_index_tells_the_state_of_every_version(shipped: Path, tmp_path: Path) -> None:
-    damaged = copy_version(shipped, tmp_path)
-    (damaged / "saved_model.pb").write_bytes(b"")
-    copy_version(shipped, tmp_path / "other").rename(tmp_path / "mnist" / "3")
-    with (
-        serving("--models", str(tmp_path), "--workers", "1") as server,
-        InferenceServerClient(f"127.0.0.1:{server.port}") as client,
-    ):
-        ready, refused = client.get_model_repository_index()
-        assert ready == {"name": "mnist", "version": "3", "state": "READY", "reason": ""}
-        assert (refused["version"], refused["state"]) == ("9", "UNAVAILABLE")
-        assert "saved_model.pb" in refused["reason"]
-        assert post(server, b'{"ready": true}', "/v2/repository/index") == (200, [ready])
-        assert post(server, b"{}", "/v2/repository/index") == (200, [ready, refused])
-        assert post(server, b"[]", "/v2/repository/index")[0] == 400
-        assert client.get_model_metadata("mnist")["versions"] == ["3"]
-        assert not client.is_model_ready("mnist", "9")
-
-
-def default(client: InferenceServerClient) -> Any:
-    """Ask which version answers where none is named."""
-    seven = tensor(np.zeros((1, 784), np.float32))
-    return client.infer("mnist", [seven], headers=KEYS).get_response()["model_version"]
-
-
-def unloaded(client: InferenceServerClient) -> list[str]:
-    listed = client.get_model_repository_index(KEYS)
-    return [each["version"] for each in listed if each["reason"].startswith("Unloaded")]
-
-
-def wait_for_default(client: InferenceServerClient, version: str) -> None:
-    """Wait until both processes have a version as the default."""
-    wait_until(lambda: all(default(client) == version for _ in range(20)))
-
-
-def test_versions_are_unloaded_and_loaded_by_tritons_client(controlled: InferenceServerClient) -> None:
-    assert "model_repository" in controlled.get_server_metadata(KEYS)["extensions"]
-    controlled.unload_model("mnist", KEYS)  # the default
-    wait_for_default(controlled, "2")
-    controlled.unload_model("mnist", KEYS, {"version": "1"}, unload_dependents=True)
-    assert unloaded(controlled) == ["1", "3"]
-    assert controlled.is_model_ready("mnist", "3", KEYS)
-    controlled.load_model("mnist", KEYS, {"version": "3"})
-    wait_for_default(controlled, "3")
-    assert unloaded(controlled) == ["1"]
-    controlled.load_model("mnist", KEYS)
-    wait_until(lambda: unloaded(controlled) == [])
-
-
-def test_what_may_not_be_loaded_or_unloaded(controlled: InferenceServerClient) -> None:
-    for version in ("3", "2"):
-        controlled.unload_model("mnist", KEYS, {"version": version})
-    wrong: list[tuple[str, str, Callable[[], Any]]] = [
-        ("409", "No other version of the model mnist is left", lambda: controlled.unload_model("mnist", KEYS)),
-        ("404", "'mnist' version 9 is not found.", lambda: controlled.load_model("mnist", KEYS, {"version": "9"})),
-        ("404", "unknown model: 'nope'", lambda: controlled.load_model("nope", KEYS)),
-        ("400", "unknown field `config`", lambda: controlled.load_model("mnist", KEYS, config="{}")),
-        ("401", "A key is needed", lambda: controlled.load_model("mnist")),
-        ("401", "A key is needed", lambda: controlled.unload_model("mnist")),
-    ]
-    for status, message, ask_it in wrong:
-        with pytest.raises(InferenceServerException) as raised:
-            ask_it()
-        assert raised.value.status() == status
-        assert message in str(raised.value)
-    assert unloaded(controlled) == ["2", "3"]
-
-
-def test_processes_change_what_is_loaded_one_after_the_other(shipped: Path, tmp_path: Path) -> None:
-    for number in range(1, 9):
-        shutil.copytree(shipped, tmp_path / "mnist" / str(number))
-    with serving("--models", str(tmp_path), "--workers", "2", "--model-control", "true") as server:
-        server.wait_until_served(*map(str, range(8, 0, -1)))
-        path = "/v2/repository/models/mnist/unload"
-        bodies = [json.dumps({"parameters": {"version": number}}).encode() for number in range(2, 9)]
-        with ThreadPoolExecutor() as pool:
-            statuses = [status for status, _ in pool.map(lambda body: post(server, body, path), bodies)]
-        assert statuses == [200] * 7
-        assert post(server, b"", path)[1]["code"] == "last_version"
-
-
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28), (-1, 28, 28, 1)])
 def test_every_form_of_pixels_is_answered_as_predict_answers(
     server: Server, client: InferenceServerClient, mnist: Dataset, shape: tuple[int, ...], binary: bool
 ) -> None:
-    pictures = mnist.x_test[:20]
-    expected = [server.post(png(each), "/predict?prepare=none")[1]["probabilities"] for each in pictures]
-    for sent in (pictures.reshape(shape), scaled(pictures).reshape(shape)):
+    images = mnist.x_test[:20]
+    expected = [server.post(png(image), "/predict?prepare=none")[1]["probabilities"] for image in images]
+    for sent in (images.reshape(shape), scaled(images).reshape(shape)):
         answer = ask(client, sent, binary)
         assert answer.dtype == np.float32
         np.testing.assert_allclose(answer, expected, atol=1e-6)
@@ -260,7 +105,7 @@ def test_every_form_of_pixels_is_answered_as_predict_answers(
 
 def test_files_are_prepared_as_uploads_are(server: Server, client: InferenceServerClient, mnist: Dataset) -> None:
     large = png(np.pad(255 - mnist.x_test[1], 40, constant_values=255))
-    expected = [server.post(each)[1]["probabilities"] for each in (FILE, large)]
+    expected = [server.post(image)[1]["probabilities"] for image in (FILE, large)]
     np.testing.assert_allclose(ask(client, files(FILE, large)), expected, atol=1e-6)
     texts = files(base64.b64encode(FILE), b"data:image/png;base64," + base64.b64encode(large))
     np.testing.assert_allclose(ask(client, texts, binary=False), expected, atol=1e-6)
@@ -353,10 +198,10 @@ def test_classification(client: InferenceServerClient, mnist: Dataset, binary: b
     (best,), *_ = classify(1)
     assert (best.decode() if binary else best) == "0.999959:7:7"
     assert classify(3).shape == (3, 3)
-    every = [[str(each, "utf-8") if binary else each for each in row] for row in classify(11)]
-    assert [len(row) for row in every] == [10] * 3
-    for row, probabilities in zip(every, ask(client, mnist.x_test[:3]), strict=True):
-        digits = [int(each.split(":")[1]) for each in row]
+    rows = [[str(text, "utf-8") if binary else text for text in row] for row in classify(11)]
+    assert [len(row) for row in rows] == [10] * 3
+    for row, probabilities in zip(rows, ask(client, mnist.x_test[:3]), strict=True):
+        digits = [int(text.split(":")[1]) for text in row]
         assert digits == np.argsort(-probabilities, kind="stable").tolist()
         assert row == [f"{probabilities[digit]:f}:{digit}:{digit}" for digit in digits]
 
@@ -364,13 +209,13 @@ def test_classification(client: InferenceServerClient, mnist: Dataset, binary: b
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
 @pytest.mark.parametrize("binary", [True, False])
 def test_compressed_both_ways(client: InferenceServerClient, mnist: Dataset, algorithm: str, binary: bool) -> None:
-    pictures = mnist.x_test[:100]
+    images = mnist.x_test[:100]
     result = client.infer(
-        "mnist", [tensor(pictures, binary)], request_id="a",
+        "mnist", [tensor(images, binary)], request_id="a",
         request_compression_algorithm=algorithm, response_compression_algorithm=algorithm,
     )  # fmt: skip
     assert result.get_response()["id"] == "a"
-    np.testing.assert_array_equal(result.as_numpy("probabilities"), ask(client, pictures))
+    np.testing.assert_array_equal(result.as_numpy("probabilities"), ask(client, images))
 
 
 def test_an_answer_is_compressed_where_that_is_asked_and_worthwhile(server: Server, mnist: Dataset) -> None:
@@ -421,22 +266,22 @@ def test_a_client_sees_what_is_wrong(client: InferenceServerClient, mnist: Datas
         ("400", "data-type is 'INT64'",
          lambda: client.infer("mnist", [InferInput("image", [1], "INT64").set_data_from_numpy(np.array([7]))])),
         ("400", "unexpected shape for input 'image' for model 'mnist': [1, 27, 28]", lambda: ask(client, seven[:, 1:])),
-        ("400", "holds no picture", lambda: ask(client, seven[:0])),
-        ("400", "holds no picture", lambda: ask(client, seven[:0], binary=False)),
+        ("400", "holds no image", lambda: ask(client, seven[:0])),
+        ("400", "holds no image", lambda: ask(client, seven[:0], binary=False)),
         ("400", "unexpected shape", lambda: ask(client, files(FILE).reshape(1, 1))),
         ("400", "image[1][5] is nan: pixels are numbers in [0, 1].", lambda: ask(client, broken)),
         ("400", "image[1][5] is nan: pixels are numbers in [0, 1].", lambda: ask(client, broken, binary=False)),
         ("400", "pixels are numbers in [0, 1].", lambda: ask(client, bright)),
         ("400", "pixels are numbers in [0, 1].", lambda: ask(client, -bright, binary=False)),
         ("400", "image[1]: The image is not base64", lambda: ask(client, files(base64.b64encode(FILE), b"?"), False)),
-        ("415", "image[1]: This is not a picture", lambda: ask(client, files(FILE, b"text"))),
+        ("415", "image[1]: This is not an image", lambda: ask(client, files(FILE, b"text"))),
         ("400", "shared memory", lambda: client.infer(
             "mnist", [InferInput("image", [1, 784], "FP32").set_shared_memory("region", 3136)])),
-        ("413", "The request has 1001 pictures", lambda: ask(client, files(*[b""] * 1001))),
+        ("413", "The request has 1001 images", lambda: ask(client, files(*[b""] * 1001))),
     ]  # fmt: skip
-    for status, message, asking in wrong:
+    for status, message, call in wrong:
         with pytest.raises(InferenceServerException) as caught:
-            asking()
+            call()
         assert caught.value.status() == status, message
         assert message in caught.value.message()
     output = InferRequestedOutput("probabilities")
@@ -469,8 +314,8 @@ def test_a_client_sees_what_is_wrong(client: InferenceServerClient, mnist: Datas
         (request_of(ZEROS, [1, 28, 28, 1, 1]), 400, "$.inputs[0].shape"),
         (request_of(ZEROS, [-1, 784]), 400, "$.inputs[0].shape[0]"),
         (request_of(ZEROS, [784]), 400, "unexpected shape"),
-        (request_of(ZEROS, [10**30, 784]), 413, "pictures"),
-        (request_of(ZEROS, [5, 784]), 413, "pictures"),
+        (request_of(ZEROS, [10**30, 784]), 413, "images"),
+        (request_of(ZEROS, [5, 784]), 413, "images"),
         (request_of(ZEROS, [2, 784]), 400, "The input 'image' has 784 elements, where its shape [2, 784] makes 1568."),
         (request_of([ZEROS, ZEROS[1:]], [2, 784]), 400, "image is ragged"),
         (request_of([], [1, 784]), 400, "has 0 elements"),
@@ -491,8 +336,8 @@ def test_a_client_sees_what_is_wrong(client: InferenceServerClient, mnist: Datas
     ],
 )  # fmt: skip
 def test_wrong_json(small: Server, body: bytes | dict[str, Any], status: int, message: str) -> None:
-    answered, answer = post(small, json.dumps(body).encode() if isinstance(body, dict) else body)
-    assert (answered, set(answer)) == (status, {"error", "code"}), answer
+    response_status, answer = post(small, json.dumps(body).encode() if isinstance(body, dict) else body)
+    assert (response_status, set(answer)) == (status, {"error", "code"}), answer
     assert message in answer["error"]
     assert answer["error"].endswith(".")
 
@@ -520,7 +365,7 @@ PIXELS = bytes(3136)
         (raw_request(3132, [1, 784]), PIXELS[4:], ..., "has 3132 bytes, where its shape [1, 784] makes 3136."),
         (raw_request(783, [1, 784], "UINT8"), PIXELS[:783], ..., "has 783 bytes"),
         (raw_request(0, [1, 784]), b"", ..., "has 0 bytes"),
-        (raw_request(0, [0, 784]), b"", ..., "holds no picture"),
+        (raw_request(0, [0, 784]), b"", ..., "holds no image"),
         (json.dumps(request_of(ZEROS, [1, 784])).encode(), b"!", ..., "unexpected additional input data"),
         (b'{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES"}]}', b"", ..., "no field is set"),
         (raw_request(4, [1], "BYTES"), struct.pack("<I", 1), ..., "image[0] is cut short: 1 bytes are announced."),
@@ -530,7 +375,7 @@ PIXELS = bytes(3136)
         (raw_request(5, [1], "BYTES"), bytes(5), ..., "image has 1 bytes more than the 1 elements of its shape."),
         (raw_request(4, [1], "BYTES"), bytes(4), ..., "image[0]: "),
         (b"", PIXELS[1:], 0, "has 3135 bytes"),
-        (b"", b"", 0, "holds no picture"),
+        (b"", b"", 0, "holds no image"),
         (b"", struct.pack("<784f", *[2.0] * 784), 0, "image[0][0] is 2.0"),
     ],
 )
@@ -595,11 +440,11 @@ NEARLY = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(NEARLY | ANYTHING, st.binary(max_size=99), st.none() | st.integers(-9, 300), st.booleans())
 def test_anything_is_never_the_services_error(
-    small: Server, asked: Any, raw: bytes, length: int | None, exact: bool
+    small: Server, document: Any, raw: bytes, length: int | None, exact: bool
 ) -> None:
-    document = json.dumps(asked).encode()
-    headers = {LENGTH: str(len(document) if exact else length)} if length is not None else {}
-    status, answer = post(small, document + raw, **headers)
+    body = json.dumps(document).encode()
+    headers = {LENGTH: str(len(body) if exact else length)} if length is not None else {}
+    status, answer = post(small, body + raw, **headers)
     assert status in (200, 400, 413, 415, 422), answer
 
 

@@ -4,7 +4,6 @@ import base64
 import codecs
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,23 +25,15 @@ from service.inference.schemas import Prediction
 from service.models import loading
 from service.models.runtimes import LiteRT
 from service.preparation.finder import Finder
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from service.settings import Settings
-from tests.conftest import Server, multipart, png
+from tests.support.base64_forms import WRITINGS
+from tests.support.images import multipart, png
+from tests.support.server import Server
 from training.data.datasets import Dataset
 
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}
-# How clients write base64, in the order in which one comes upon another.
-WRITINGS: dict[str, Callable[[str], str]] = {
-    "url_safe": lambda text: text.replace("+", "-").replace("/", "_"),
-    "without_padding": lambda text: text.rstrip("="),
-    "in_lines": lambda text: re.sub(r"(.{76})", r"\1\r\n", text),
-    "percent_encoded": lambda text: quote(text, safe=""),
-    "as_a_data_url": lambda text: f"data:image/png; Base64,{text}",
-    "after_a_blank": lambda text: f" \t{text}",
-    "before_a_newline": lambda text: f"{text}\n",
-}
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +64,7 @@ def test_answer_has_the_form_of_the_contract(server: Server, seven: bytes) -> No
 def test_pixels_reach_the_model_as_training_scales_them(
     server: Server, seven: bytes, mnist: Dataset, shipped: Path
 ) -> None:
-    expected = LiteRT(shipped).predict(scale(mnist.x_test[:1]))[0]
+    expected = LiteRT(shipped).predict(to_vectors(mnist.x_test[:1]))[0]
     _, answer = server.post(seven)
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
 

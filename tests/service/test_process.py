@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import threading
 import time
 import tomllib
@@ -16,7 +15,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT, SEVEN, Server, serving, wait_until
+from tests.support.paths import ROOT, SEVEN
+from tests.support.server import Server, serving, workers
+from tests.support.wait import wait_until
 
 DIGIT = SEVEN.read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(DIGIT)
@@ -24,11 +25,6 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent
 
 def logged(server: Server, text: str) -> list[str]:
     return [line for line in server.log if text in line]
-
-
-def workers(server: Server) -> list[int]:
-    children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in children.stdout.split()]
 
 
 def test_requests_in_flight_are_finished_when_told_to_stop() -> None:
@@ -48,15 +44,15 @@ def test_requests_in_flight_are_finished_when_told_to_stop() -> None:
 
 
 def post_until_refused(port: int) -> set[bytes]:
-    answers: set[bytes] = set()
+    status_lines: set[bytes] = set()
     while True:
         try:
             connection = socket.create_connection(("127.0.0.1", port), 30)
         except ConnectionRefusedError:
-            return answers
+            return status_lines
         with connection:
             connection.sendall(HEAD.replace(b"Host: x", b"Host: x\r\nConnection: close") + DIGIT)
-            answers.add(connection.makefile("rb").read()[:15])
+            status_lines.add(connection.makefile("rb").read()[:15])
 
 
 def test_under_load_no_connection_that_was_made_is_dropped_at_the_stop() -> None:
@@ -120,7 +116,7 @@ def test_sighup_replaces_the_workers() -> None:
         assert server.post(DIGIT)[0] == 200
 
 
-def test_what_workers_import_is_shared_and_neither_tensorflow_nor_opencv() -> None:
+def test_workers_share_imports_without_tensorflow_and_opencv() -> None:
     with serving("--workers", "1") as server:
         assert server.post(DIGIT)[0] == 200
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
@@ -128,19 +124,19 @@ def test_what_workers_import_is_shared_and_neither_tensorflow_nor_opencv() -> No
     assert not any(library in maps.replace("ai_edge_litert", "") for library in ("cv2", "tensorflow"))
 
 
-def test_what_is_installed_to_serve_has_no_opencv() -> None:
+def test_the_serving_environment_has_no_opencv() -> None:
     lock = (ROOT / "deploy" / "requirements-serving.txt").read_text()
     assert "numpy==" in lock
     assert "opencv" not in lock
     sources = {path: path.read_text() for path in (ROOT / "service").rglob("*.py")}
     assert not [path for path, source in sources.items() if re.search(r"\bcv2\b", source)]
-    named = [ROOT / "Dockerfile", *(ROOT / "deploy").rglob("*"), *sources]
-    assert not [path for path in named if path.is_file() and "leave_out" in path.read_text()]
+    paths = [ROOT / "Dockerfile", *(ROOT / "deploy").rglob("*"), *sources]
+    assert not [path for path in paths if path.is_file() and "leave_out" in path.read_text()]
 
 
-def test_private_parts_are_used_as_they_were_read() -> None:
+def test_private_parts_of_packages_are_of_the_versions_that_were_read() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    required = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
+    required = {requirement.name: requirement.specifier for requirement in map(Requirement, project["dependencies"])}
     text = "\n".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
     read = set(re.findall(r"\b(gunicorn|prometheus-client|httptools) (\d+\.\d+\.\d+)", text))
     assert {name for name, _ in read} == {"gunicorn", "prometheus-client", "httptools"}
@@ -167,7 +163,7 @@ def test_it_listens_on_ipv6_and_ipv4() -> None:
         assert connection.getresponse().read().startswith(b'{"digit":7')
 
 
-def test_a_stop_while_workers_still_start_is_in_good_order() -> None:
+def test_a_stop_while_workers_start_leaves_no_traceback() -> None:
     with serving("--workers", "8") as server:  # ready as soon as the first of them is
         assert server.stop() == 0
     assert not any("Traceback" in line for line in server.log)

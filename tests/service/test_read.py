@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,38 +21,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.server.fast_path import MAX_BYTES, MAX_PIXELS
-from tests.conftest import SEVEN, Server, multipart, png, serving
-from tests.service.test_process import workers
+from service.preparation.types import Floats, Gray
+from service.server.fast_path import MAX_BODY_BYTES, MAX_PIXELS
+from tests.support.images import multipart, png
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving, workers
+from tests.support.written_numbers import Mark, Number, draw, say, set_row, write
 from training.data.datasets import Dataset
-from training.synthetic.conditions import STORED_AS
-from training.synthetic.rendering import Array, lines, trace
+from training.synthetic.rendering import EXIF_TRANSPOSITIONS, draw_lines, trace_digit
 
-Gray = NDArray[np.uint8]
-
-MARGIN_PX = 40  # of white around what is written
 ABOUT_PX = 15  # a quarter of the digits' height
-
-
-class Mark(NamedTuple):
-    """Ink, and where on a page it is."""
-
-    ink: Array
-    left: int
-    top: int
-
-    @property
-    def box(self) -> list[float]:
-        """Left, top, width and height of what is dark."""
-        rows, columns = (np.flatnonzero((self.ink > 0.5).any(axis=axis)) for axis in (1, 0))
-        return [self.left + columns[0], self.top + rows[0], int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1]
-
-
-class Number(NamedTuple):
-    """Digits of MNIST's test images, and what they say."""
-
-    digits: Gray  # (n, 28, 28)
-    text: str
 
 
 @pytest.fixture(scope="module")
@@ -74,44 +52,17 @@ def numbers(mnist: Dataset, rng: Generator, count: int, lengths: tuple[int, int]
     return [Number(mnist.x_test[places], "".join(map(str, mnist.y_test[places]))) for places in chosen]
 
 
-def set_row(inks: Sequence[Array], rng: Generator, start: tuple[float, float] = (0, 0), fall: float = 0) -> list[Mark]:
-    """Set ink side by side on a line that starts at x and y, and falls by a part of the way along it."""
-    marks, x = list[Mark](), start[0]
-    for ink in inks:
-        height, width = ink.shape
-        marks.append(Mark(ink, round(x), round(start[1] + fall * (x - start[0]) - height)))
-        x += width + rng.uniform(0.15, 0.4) * 60
-    return marks
-
-
-def write(number: Number, rng: Generator, height: float = 60, start: tuple[float, float] = (0, 0)) -> list[Mark]:
-    """Write a number on a level line."""
-    return set_row([trace(digit, height) for digit in number.digits], rng, start)
-
-
-def draw(marks: Sequence[Mark], margin: int = MARGIN_PX) -> tuple[Gray, list[Mark]]:
-    """Draw marks in black on a white page that they just fit on, and return them as they are on it."""
-    left, top = min(mark.left for mark in marks) - margin, min(mark.top for mark in marks) - margin
-    moved = [Mark(ink, x - left, y - top) for ink, x, y in marks]
-    height, width = (max(mark[2 - axis] + mark.ink.shape[axis] for mark in moved) + margin for axis in (0, 1))
-    cover = np.zeros((height, width), np.float32)
-    for ink, x, y in moved:
-        under = cover[y : y + ink.shape[0], x : x + ink.shape[1]]
-        np.maximum(under, ink, out=under)
-    return np.rint(255 - 235 * cover).astype(np.uint8), moved
-
-
 def level(number: Number, rng: Generator) -> Gray:
     return draw(write(number, rng))[0]
 
 
 def sloping(number: Number, rng: Generator) -> Gray:
-    inks = [trace(digit, 60) for digit in number.digits]
+    inks = [trace_digit(digit, 60) for digit in number.digits]
     return draw(set_row(inks, rng, fall=rng.uniform(-0.2, 0.2)))[0]
 
 
 def of_any_height(number: Number, rng: Generator) -> Gray:
-    return draw(set_row([trace(digit, rng.uniform(45, 75)) for digit in number.digits], rng))[0]
+    return draw(set_row([trace_digit(digit, rng.uniform(45, 75)) for digit in number.digits], rng))[0]
 
 
 def white_on_black(number: Number, rng: Generator) -> Gray:
@@ -120,14 +71,14 @@ def white_on_black(number: Number, rng: Generator) -> Gray:
 
 def on_ledger_paper(number: Number, rng: Generator) -> Gray:
     page = level(number, rng)
-    ruling = lines(page.shape, rng, gap=40) + lines(page.shape, rng, gap=90, vertical=True)
+    ruling = draw_lines(page.shape, rng, gap=40) + draw_lines(page.shape, rng, gap=90, vertical=True)
     ruled: Gray = np.minimum(page, np.rint(255 - 90 * np.minimum(ruling, 1))).astype(np.uint8)
     return ruled
 
 
 def in_boxes(number: Number, rng: Generator) -> Gray:
     """Write each digit into the box that a form has for it."""
-    inks = [trace(digit, rng.uniform(45, 60)) for digit in number.digits]
+    inks = [trace_digit(digit, rng.uniform(45, 60)) for digit in number.digits]
     page = np.full((160, 100 + 76 * len(inks)), 255, np.uint8)
     for place, ink in enumerate(inks):
         left = 50 + 76 * place
@@ -137,7 +88,7 @@ def in_boxes(number: Number, rng: Generator) -> Gray:
     return page
 
 
-def sign(kind: str, height: int) -> Array:
+def sign(kind: str, height: int) -> Floats:
     """Draw a sign as tall as the digits beside it, most of which is empty."""
     ink, pen, half = np.zeros((height, height // 2), np.float32), height // 12, height // 2
     if kind == ".":
@@ -153,7 +104,7 @@ def with_a(kind: str) -> Callable[[Number, Generator], Gray]:
     """Return what writes a number with a sign after its first digit."""
 
     def with_sign(number: Number, rng: Generator) -> Gray:
-        inks = [trace(digit, 60) for digit in number.digits]
+        inks = [trace_digit(digit, 60) for digit in number.digits]
         return draw(set_row([inks[0], sign(kind, 60), *inks[1:]], rng))[0]
 
     return with_sign
@@ -202,7 +153,7 @@ def test_numbers_are_read_whole(
 def test_digits_of_any_size_are_read(reader: Server, mnist: Dataset, height: float) -> None:
     rng = np.random.default_rng(0)
     chosen = numbers(mnist, rng, 40, (3, 3))
-    inks = [[trace(digit, height) for digit in number.digits] for number in chosen]
+    inks = [[trace_digit(digit, height) for digit in number.digits] for number in chosen]
     pages = [draw(set_row(ink, rng), round(height / 2))[0] for ink in inks]
     assert part_read(reader, pages, [number.text for number in chosen]) >= 0.8  # 0.875 to 0.975
 
@@ -233,11 +184,6 @@ def test_lines_are_read_from_top_to_bottom(reader: Server, mnist: Dataset) -> No
     pages = [draw(two_rows(one, other, rng))[0] for one, other in zip(first, second, strict=True)]
     texts = [f"{one.text}\n{other.text}" for one, other in zip(first, second, strict=True)]
     assert part_read(reader, pages, texts) >= 0.7
-
-
-def say(mnist: Dataset, text: str) -> Number:
-    """Write a number in the first of MNIST's test images that show its digits."""
-    return Number(np.stack([mnist.x_test[mnist.y_test == int(digit)][0] for digit in text]), text)
 
 
 @pytest.fixture(scope="module")
@@ -285,12 +231,12 @@ def test_boxes_of_many_are_around_the_ink(reader: Server, mnist: Dataset) -> Non
     assert np.percentile(off, 80) < 7
 
 
-@pytest.mark.parametrize("orientation", STORED_AS)
+@pytest.mark.parametrize("orientation", EXIF_TRANSPOSITIONS)
 def test_boxes_are_of_the_upright_picture(reader: Server, two_lines: tuple[Gray, list[Mark]], orientation: int) -> None:
     page, marks = two_lines
     exif, file = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
-    Image.fromarray(page).transpose(STORED_AS[orientation]).save(file, "JPEG", exif=exif, quality=95)
+    Image.fromarray(page).transpose(EXIF_TRANSPOSITIONS[orientation]).save(file, "JPEG", exif=exif, quality=95)
     answer = reader.post(file.getvalue(), "/read", "image/jpeg")[1]
     assert answer["text"] == "42\n170"
     np.testing.assert_allclose(boxes(answer), [mark.box for mark in marks], atol=ABOUT_PX)
@@ -393,7 +339,7 @@ def test_more_digits_than_are_read(limited: Server, mnist: Dataset) -> None:
 def full_page(mnist: Dataset, rng: Generator, rows: int, step: int, columns: int = 10) -> Gray:
     """Write rows of digits, one below the other."""
     marks = [
-        Mark(trace(mnist.x_test[rng.integers(len(mnist.x_test))], round(step * 0.85)), column * step, row * step)
+        Mark(trace_digit(mnist.x_test[rng.integers(len(mnist.x_test))], round(step * 0.85)), column * step, row * step)
         for row in range(rows)
         for column in range(columns)
     ]
@@ -413,10 +359,10 @@ def test_a_page_of_many_digits_is_read_and_one_of_more_is_not(reader: Server, mn
 
 def small_file(number: Number, rng: Generator) -> bytes:
     """Write a number of few digits so small that the fast path takes it."""
-    page = draw(set_row([trace(digit, 40) for digit in number.digits], rng), 10)[0]
+    page = draw(set_row([trace_digit(digit, 40) for digit in number.digits], rng), 10)[0]
     file = png(page)
     assert page.size <= MAX_PIXELS
-    assert len(file) <= MAX_BYTES
+    assert len(file) <= MAX_BODY_BYTES
     return file
 
 

@@ -13,7 +13,8 @@ from werkzeug.test import Client
 from service.app import create_app
 from service.models.store import REPORT
 from service.settings import Settings
-from tests.conftest import copy_version, serving
+from tests.support.models import copy_version
+from tests.support.server import serving
 
 HTML = "<!doctype html><meta charset=utf-8><title>Version 9</title><style>p { color: red }</style><p>99,6 %, très bien"
 LINK = re.compile(r'<a href="([^"]*)">how well it reads</a>')

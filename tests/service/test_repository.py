@@ -18,12 +18,14 @@ from service.errors import ModelError, UnknownLabel, UnknownModel
 from service.models import store
 from service.models.loading import load
 from service.models.repository import Repository
-from service.models.store import Choice
-from service.preparation.normalize import scale
+from service.models.store import VersionPolicy
+from service.preparation.normalize import to_vectors
 from service.settings import Settings
-from tests.conftest import SEVEN, Server, save_variant, serving, wait_until
-from tests.service.test_metrics import Scrape
-from tests.service.test_process import workers
+from tests.support.models import save_variant
+from tests.support.paths import SEVEN
+from tests.support.scrape import Scrape
+from tests.support.server import Server, serving, workers
+from tests.support.wait import wait_until
 from training.data.datasets import Dataset
 
 DIGIT = SEVEN.read_bytes()
@@ -135,7 +137,7 @@ def test_a_bad_version_is_refused_and_the_old_one_keeps_serving(
 ) -> None:
     repository = settled(folder)
     spoil(copy(shipped, folder, 7), how)
-    wait_until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].reason)
+    wait_until(lambda: states(repository).get(7) == "END" and reason in repository.versions()[0].error)
     assert reason in caplog.text
     assert repository.default().version == 5
     with pytest.raises(UnknownModel, match="can't be served"):
@@ -150,17 +152,17 @@ def test_a_refused_version_is_taken_once_it_is_whole(settled: Settled, folder: P
     wait_until(lambda: states(repository).get(7) == "END")
     (version / "saved_model.pb").write_bytes(graph)
     wait_until(lambda: repository.default().version == 7)
-    assert repository.versions()[0].reason == ""
+    assert repository.versions()[0].error == ""
 
 
 def test_a_loaded_version_that_is_spoilt_on_disk_keeps_serving(settled: Settled, folder: Path, mnist: Dataset) -> None:
     repository = settled(folder)
-    before = repository.default().predict(scale(mnist.x_test[:50]))
+    before = repository.default().predict(to_vectors(mnist.x_test[:50]))
     for file in filter(Path.is_file, (folder / "mnist" / "5").rglob("*")):
         file.write_bytes(b"")
-    wait_until(lambda: "is wrong" in repository.versions()[0].reason)
+    wait_until(lambda: "is wrong" in repository.versions()[0].error)
     assert repository.default().version == 5
-    np.testing.assert_array_equal(repository.default().predict(scale(mnist.x_test[:50])), before)
+    np.testing.assert_array_equal(repository.default().predict(to_vectors(mnist.x_test[:50])), before)
 
 
 @pytest.mark.parametrize("most", [1, 2])
@@ -182,17 +184,17 @@ def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
 
 def test_labels_and_rollbacks_are_taken(settled: Settled, folder: Path) -> None:
     repository = settled(folder)
-    store.write_choice(folder / "mnist", Choice({"stable": 3, "gone": 4}, withdrawn=(5,)))
+    store.write_policy(folder / "mnist", VersionPolicy({"stable": 3, "gone": 4}, withdrawn=(5,)))
     wait_until(lambda: repository.default().version == 3)
     assert repository.number("stable") == 3
     for label in ("gone", "canary"):
         with pytest.raises(UnknownLabel):
             repository.number(label)
     assert repository.model(5).version == 5
-    (folder / "mnist" / store.CHOICE).write_text("{")
+    (folder / "mnist" / store.POLICY_FILE).write_text("{")
     repository.refresh()
     assert (repository.default().version, repository.number("stable")) == (3, 3)
-    (folder / "mnist" / store.CHOICE).unlink()
+    (folder / "mnist" / store.POLICY_FILE).unlink()
     wait_until(lambda: repository.default().version == 5)
 
 
@@ -204,7 +206,7 @@ def test_the_shipped_versions_serve_until_there_is_another(settled: Settled, shi
     wait_until(lambda: repository.default().version == 1)
     wait_until(lambda: states(repository) == {1: "AVAILABLE"})
     shutil.rmtree(tmp_path / "mnist" / "1")
-    wait_until(lambda: "served from memory" in repository.versions()[0].reason)
+    wait_until(lambda: "served from memory" in repository.versions()[0].error)
     assert (repository.default().version, states(repository)) == (1, {1: "AVAILABLE"})
 
 
@@ -220,7 +222,7 @@ def test_versions_in_memory_serve_on_where_the_folder_vanishes(
         away.rename(folder / "deeper")
     wait_until(lambda: states(repository) == {5: "AVAILABLE"})  # 3 is not in memory
     assert repository.default().version == repository.model(5).version == 5
-    wait_until(lambda: repository.versions()[0].reason.startswith("It is served from memory. "))
+    wait_until(lambda: repository.versions()[0].error.startswith("It is served from memory. "))
     assert "There is no version on disk. " in caplog.text
     assert caplog.text.count("Version 5 is served from memory") == 1
     with pytest.raises(UnknownModel):
@@ -230,20 +232,20 @@ def test_versions_in_memory_serve_on_where_the_folder_vanishes(
 def test_a_folder_that_is_back_is_taken_again(settled: Settled, folder: Path) -> None:
     repository = settled(folder)
     away = folder.rename(folder.with_name("away"))
-    wait_until(lambda: all("served from memory" in version.reason for version in repository.versions()))
+    wait_until(lambda: all("served from memory" in version.error for version in repository.versions()))
     away.rename(folder)
-    wait_until(lambda: [version.reason for version in repository.versions()] == ["", ""])
+    wait_until(lambda: [version.error for version in repository.versions()] == ["", ""])
     assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
     shutil.rmtree(folder / "mnist" / "5")
     wait_until(lambda: repository.default().version == 3)
 
 
 def test_a_folder_that_is_gone_leaves_the_default_as_it_was_chosen(settled: Settled, folder: Path) -> None:
-    store.write_choice(folder / "mnist", Choice(withdrawn=(5,)))
+    store.write_policy(folder / "mnist", VersionPolicy(withdrawn=(5,)))
     repository = settled(folder)
     assert repository.default().version == 3
     folder.rename(folder.with_name("away"))
-    wait_until(lambda: all("served from memory" in version.reason for version in repository.versions()))
+    wait_until(lambda: all("served from memory" in version.error for version in repository.versions()))
     repository.refresh()
     assert repository.default().version == 3
 
@@ -269,12 +271,12 @@ def test_one_that_misreads_is_served_and_not_the_default_by_itself(
     assert repository.default().version == 5
     assert "Version 7 is not the default while another one can be. It reads " in caplog.text
     assert repository.model(7).version == 7
-    assert (repository.versions()[0].reason, repository.versions()[0].remark) == ("", repository.model(7).fault)
+    assert (repository.versions()[0].error, repository.versions()[0].problem) == ("", repository.model(7).fault)
     (folder / "mnist" / "7" / store.CARD).parent.mkdir()
     (folder / "mnist" / "7" / store.CARD).write_text('{"input": {"scale": 255}}')
     wait_until(lambda: repository.default().version == 7)
-    assert repository.versions()[0].remark == ""
-    assert repository.default().predict(scale(mnist.x_test[:1])).argmax() == 7
+    assert repository.versions()[0].problem == ""
+    assert repository.default().predict(to_vectors(mnist.x_test[:1])).argmax() == 7
 
 
 @pytest.mark.parametrize(("name", "reason"), [("", "There is no version in"), ("1", "1 is empty: copy")])
@@ -310,7 +312,7 @@ def test_a_savedmodel_from_elsewhere_is_served(
     model = write_model(version, shape, how, "softmax" if outputs == "probabilities" else None)
     loaded = load(version, Settings(models=tmp_path, outputs=outputs))
     assert (loaded.runtime.name, loaded.signature.shape) == ("tensorflow", shape)
-    vectors = scale(mnist.x_test[:20])
+    vectors = to_vectors(mnist.x_test[:20])
     expected = model.predict(vectors.reshape(-1, *shape), verbose=0)
     if outputs == "logits":
         expected = keras.ops.convert_to_numpy(keras.ops.softmax(expected))
@@ -329,7 +331,9 @@ def test_an_output_of_another_shape_beside_it_is_no_matter(mnist: Dataset, tmp_p
     loaded = load(tmp_path / "1", Settings())
     assert (loaded.signature.input, loaded.signature.output) == ("scan", "scores")
     expected = mnist.x_test[:20].astype(np.float32).reshape(20, -1).sum(axis=1) / np.float32(255)
-    np.testing.assert_array_equal(loaded.predict(scale(mnist.x_test[:20])).argmax(axis=1), expected.astype(int) % 10)
+    np.testing.assert_array_equal(
+        loaded.predict(to_vectors(mnist.x_test[:20])).argmax(axis=1), expected.astype(int) % 10
+    )
 
 
 class Load:
@@ -378,7 +382,7 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
         copy(shipped, folder, number)
         wait_until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
     spoil(copy(shipped, folder, 9), "corrupt")
-    wait_until(lambda: sum("Version 9 is refused" in line for line in server.log) == 2)
+    wait_until(lambda: sum("Version 9 is rejected" in line for line in server.log) == 2)
     refused, *others = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
     assert (refused["version"], refused["state"]) == ("9", "END")
     assert "saved_model.pb is not as its model card records it" in refused["status"]["error_message"]
@@ -393,10 +397,10 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
 def test_a_worker_starts_anew_where_only_a_spoilt_version_is_left(server: Server, folder: Path, shipped: Path) -> None:
     shutil.rmtree(folder / "mnist" / "3")
     spoil(folder / "mnist" / "5", "corrupt")
-    wait_until(lambda: sum("Version 5 is refused" in line for line in server.log) == 2)
+    wait_until(lambda: sum("Version 5 is rejected" in line for line in server.log) == 2)
     for worker in workers(server):
         os.kill(worker, 9)
-    wait_until(lambda: sum("Version 5 is refused" in line for line in server.log) == 4)
+    wait_until(lambda: sum("Version 5 is rejected" in line for line in server.log) == 4)
     status, answer = server.ask("GET", "/readyz")
     assert (status, answer["code"]) == (503, "no_model")
     assert server.post(DIGIT)[0] == 503

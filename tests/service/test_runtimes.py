@@ -9,12 +9,24 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.models.runtimes import LITERT_PIECE, PIECE, SIGNATURE, LiteRT, Runtime, TensorFlow
-from service.preparation.normalize import scale
+from service.models.runtimes import LITERT_MAX_CHUNK, SIGNATURE, TENSORFLOW_MAX_CHUNK, LiteRT, Runtime, TensorFlow
+from service.preparation.normalize import to_vectors
 from training.data.datasets import Dataset
 
 CLOSE = 1e-5  # as near as TensorFlow's own answers to batches are to those to single pictures
-SIZES = (1, 2, LITERT_PIECE, LITERT_PIECE + 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 1000, 1)
+SIZES = (
+    1,
+    2,
+    LITERT_MAX_CHUNK,
+    LITERT_MAX_CHUNK + 1,
+    TENSORFLOW_MAX_CHUNK - 1,
+    TENSORFLOW_MAX_CHUNK,
+    TENSORFLOW_MAX_CHUNK + 1,
+    2 * TENSORFLOW_MAX_CHUNK,
+    2 * TENSORFLOW_MAX_CHUNK + 1,
+    1000,
+    1,
+)
 
 
 @pytest.fixture(scope="module", params=[LiteRT, TensorFlow])
@@ -26,14 +38,14 @@ def runtime(request: pytest.FixtureRequest, shipped: Path) -> Runtime:
 @pytest.fixture(scope="module")
 def alone(runtime: Runtime, mnist: Dataset) -> NDArray[np.float32]:
     """The answers to single pictures."""
-    return np.concatenate([runtime.predict(vector) for vector in scale(mnist.x_test[:1000])[:, np.newaxis]])
+    return np.concatenate([runtime.predict(vector) for vector in to_vectors(mnist.x_test[:1000])[:, np.newaxis]])
 
 
 def test_batches_of_every_size_are_answered_as_single_pictures_are(
     runtime: Runtime, mnist: Dataset, alone: NDArray[np.float32]
 ) -> None:
     for size in SIZES:
-        answers = runtime.predict(scale(mnist.x_test[:size]))
+        answers = runtime.predict(to_vectors(mnist.x_test[:size]))
         assert (answers.shape, str(answers.dtype)) == ((size, 10), "float32")
         np.testing.assert_allclose(answers, alone[:size], rtol=0, atol=CLOSE)
 
@@ -41,7 +53,7 @@ def test_batches_of_every_size_are_answered_as_single_pictures_are(
 def test_threads_do_not_mix(runtime: Runtime, mnist: Dataset, alone: NDArray[np.float32]) -> None:
     def ask(number: int) -> None:
         start, size = 7 * number, 1 if number % 2 else 1 + 3 * number
-        answers = runtime.predict(scale(mnist.x_test[start : start + size]))
+        answers = runtime.predict(to_vectors(mnist.x_test[start : start + size]))
         np.testing.assert_allclose(answers, alone[start : start + size], rtol=0, atol=CLOSE)
 
     with ThreadPoolExecutor(4) as pool:
@@ -50,6 +62,6 @@ def test_threads_do_not_mix(runtime: Runtime, mnist: Dataset, alone: NDArray[np.
 
 def test_tensorflow_answers_exactly_as_the_savedmodels_own_signature(shipped: Path, mnist: Dataset) -> None:
     model, runtime = tf.saved_model.load(str(shipped)), TensorFlow(shipped)
-    for vector in scale(mnist.x_test[:100])[:, np.newaxis]:
+    for vector in to_vectors(mnist.x_test[:100])[:, np.newaxis]:
         expected = model.signatures[SIGNATURE](image=tf.constant(vector))["probabilities"].numpy()
         np.testing.assert_array_equal(runtime.predict(vector), expected)

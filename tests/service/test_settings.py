@@ -1,14 +1,13 @@
-"""Settings from variables and options; a wrong one stops the start with a sentence."""
+"""Settings from variables and options. An invalid setting stops the start with a sentence."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from service.errors import SettingsError
 from service.settings import DEFAULT_MODELS, Settings, bind_address, read_settings
-from tests.conftest import ROOT, clean_environment, serving
+from tests.support.commands import run_module
+from tests.support.server import serving
 
 WRONG = [
     ("MNIST_PORT", "http", "MNIST_PORT is 'http'"),
@@ -47,7 +46,7 @@ def test_variables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["warning", "WARNING", "Warning"])
-def test_words_are_taken_in_any_case(value: str) -> None:
+def test_words_are_parsed_in_any_case(value: str) -> None:
     assert read_settings({"MNIST_LOG_LEVEL": value}).log_level == "warning"
 
 
@@ -62,12 +61,12 @@ def test_words_are_taken_in_any_case(value: str) -> None:
         ("fe80::1%eth0", "[fe80::1%eth0]:80"),
     ],
 )
-def test_an_address_is_given_as_gunicorn_takes_it(host: str, address: str) -> None:
+def test_the_address_has_gunicorns_syntax(host: str, address: str) -> None:
     assert bind_address(Settings(host=host, port=80)) == address
 
 
 @pytest.mark.parametrize("host", ["localhost:80", "127.0.0.1:80", "http://localhost", "::1:http"])
-def test_a_host_with_a_port_is_refused(host: str) -> None:
+def test_a_host_with_a_port_is_rejected(host: str) -> None:
     with pytest.raises(SettingsError, match="the port is MNIST_PORT"):
         bind_address(Settings(host=host))
 
@@ -79,34 +78,29 @@ def test_wrong_value(name: str, value: str, sentence: str) -> None:
     assert sentence in str(error.value)
 
 
-def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, env=clean_environment() | environment,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-
-
 def test_wrong_option_stops_the_start_with_a_sentence() -> None:
-    result = start("service", "--port", "http")
+    result = run_module("service", "--port", "http")
     assert result.returncode == 1
     assert result.stderr == "Error: MNIST_PORT is 'http', which is wrong: Expected `int`, got `str`.\n"
 
 
 def test_wrong_host_stops_the_start_with_a_sentence() -> None:
-    result = start("service", "--host", "localhost:80")
+    result = run_module("service", "--host", "localhost:80")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: MNIST_HOST is 'localhost:80', which is wrong: ")
     assert result.stderr.count("\n") == 1
 
 
-def test_a_folder_of_models_that_is_not_there_stops_the_start_with_a_sentence() -> None:
-    result = start("service", "--models", "/no/such/folder")
+def test_a_missing_folder_of_models_stops_the_start_with_a_sentence() -> None:
+    result = run_module("service", "--models", "/no/such/folder")
     assert result.returncode == 1
     assert result.stderr == "Error: MNIST_MODELS is '/no/such/folder', which is wrong: there is no such folder.\n"
 
 
 def test_wrong_variable_stops_plain_gunicorn_without_a_traceback() -> None:
-    result = start("gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "service:create_app()", MNIST_RUNTIME="onnx")
+    result = run_module(
+        "gunicorn", "--no-control-socket", "-b", "127.0.0.1:0", "service:create_app()", MNIST_RUNTIME="onnx"
+    )
     assert result.returncode != 0
     assert "MNIST_RUNTIME is 'onnx'" in result.stderr
     assert "Traceback" not in result.stderr

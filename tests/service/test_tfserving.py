@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from service.api.tensorflow_serving.messages import SignatureDef
 from service.models.runtimes import Signature
-from service.preparation.normalize import scale
-from tests.conftest import SEVEN, Server, copy_two_versions, png, serving
-from tests.service.test_predict import WRITINGS
+from service.preparation.normalize import to_vectors
+from tests.support.base64_forms import WRITINGS
+from tests.support.images import png
+from tests.support.models import copy_two_versions
+from tests.support.paths import SEVEN
+from tests.support.server import Server, serving
 from training.data.datasets import Dataset
 
 MODEL = "/v1/models/mnist"
 UNKNOWN = "model_not_found"
-PICTURE = (np.arange(784) / 783).tolist()
+IMAGE = (np.arange(784) / 783).tolist()
 B64 = {"b64": base64.b64encode(SEVEN.read_bytes()).decode()}
-NO_PICTURE = {"b64": base64.b64encode(b"Dear service").decode()}
+NO_IMAGE = {"b64": base64.b64encode(b"Dear service").decode()}
 BLANK = {"b64": base64.b64encode(png(np.full((90, 90), 200, np.uint8))).decode()}
 
 AnyJSON = st.recursive(
@@ -36,12 +39,12 @@ AnyJSON = st.recursive(
 )
 
 
-def put(picture: list[Any], place: int, value: object) -> list[Any]:
-    return [*picture[:place], value, *picture[place + 1 :]]
+def put(image: list[Any], place: int, value: object) -> list[Any]:
+    return [*image[:place], value, *image[place + 1 :]]
 
 
-def square(picture: list[Any]) -> list[list[Any]]:
-    return [picture[start : start + 28] for start in range(0, 784, 28)]
+def square(image: list[Any]) -> list[list[Any]]:
+    return [image[start : start + 28] for start in range(0, 784, 28)]
 
 
 def post(server: Server, request: object, verb: str = ":predict") -> tuple[int, Any]:
@@ -50,22 +53,22 @@ def post(server: Server, request: object, verb: str = ":predict") -> tuple[int, 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Versions 1 and 2 as they ship, with labels, and a third whose files are damaged; one picture of each is read."""
-    home = copy_two_versions(tmp_path_factory.mktemp("labelled") / "models") / "mnist"
-    (shutil.copytree(home / "2", home / "3") / "saved_model.pb").write_bytes(b"damaged")
-    (home / "versions.json").write_text('{"labels": {"stable": 1, "canary": 2, "broken": 3}}')
-    with serving("--models", str(home.parent), "--workers", "1", "--max-files", "20") as server:
+    """Versions 1 and 2 as they ship, with labels, and a third whose files are damaged; one image of each is read."""
+    folder = copy_two_versions(tmp_path_factory.mktemp("labelled") / "models") / "mnist"
+    (shutil.copytree(folder / "2", folder / "3") / "saved_model.pb").write_bytes(b"damaged")
+    (folder / "versions.json").write_text('{"labels": {"stable": 1, "canary": 2, "broken": 3}}')
+    with serving("--models", str(folder.parent), "--workers", "1", "--max-files", "20") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def pixels(mnist: Dataset) -> NDArray[np.float32]:
-    return scale(mnist.x_test[:5])
+    return to_vectors(mnist.x_test[:5])
 
 
 @pytest.fixture(scope="module")
 def files(mnist: Dataset) -> list[dict[str, str]]:
-    return [{"b64": base64.b64encode(png(picture)).decode()} for picture in mnist.x_test[:5]]
+    return [{"b64": base64.b64encode(png(image)).decode()} for image in mnist.x_test[:5]]
 
 
 def test_status_as_documented(server: Server) -> None:
@@ -76,7 +79,7 @@ def test_status_as_documented(server: Server) -> None:
     )
     status, answer = server.ask("GET", MODEL)
     assert (status, answer["name"], answer["ready"]) == (200, "mnist", True)
-    assert [each["version"] for each in answer["model_version_status"]] == ["3", "2", "1"]
+    assert [status["version"] for status in answer["model_version_status"]] == ["3", "2", "1"]
     assert server.ask("GET", "/v1/models") == (200, {"models": ["mnist"]})
 
 
@@ -103,16 +106,16 @@ def test_metadata_as_documented(server: Server) -> None:
 def test_metadata_of_a_model_that_takes_squares() -> None:
     info = SignatureDef.of(Signature("digits", (28, 28, 1), "dense_1")).inputs["digits"]
     assert info.name == "serving_default_digits:0"
-    assert [each.size for each in info.tensor_shape.dim] == ["-1", "28", "28", "1"]
+    assert [dim.size for dim in info.tensor_shape.dim] == ["-1", "28", "28", "1"]
 
 
 def test_every_form_gives_the_answer_of_predict(
     server: Server, mnist: Dataset, pixels: NDArray[np.float32], files: list[dict[str, str]]
 ) -> None:
-    expected = [server.post(png(picture))[1]["probabilities"] for picture in mnist.x_test[:5]]
+    expected = [server.post(png(image))[1]["probabilities"] for image in mnist.x_test[:5]]
     rows, squares = pixels.tolist(), pixels.reshape(-1, 28, 28).tolist()
     cubes = pixels.reshape(-1, 28, 28, 1).tolist()
-    named = [{"image": each} for each in rows]
+    named = [{"image": row} for row in rows]
     mixed = [rows[0], files[1], {"image": squares[2]}, {"image": files[3]}, cubes[4]]
     for instances in (rows, squares, cubes, named, files, mixed):
         status, answer = post(server, {"signature_name": "serving_default", "instances": instances})
@@ -127,13 +130,13 @@ def test_every_form_gives_the_answer_of_predict(
 
 
 def test_classify_gives_the_classes_in_the_models_order(server: Server) -> None:
-    examples = [{"image": PICTURE, "caption": "seaside"}, {"image": B64, "caption": "mountains"}]
+    examples = [{"image": IMAGE, "caption": "seaside"}, {"image": B64, "caption": "mountains"}]
     status, answer = post(server, {"signature_name": "serving_default", "examples": examples}, ":classify")
     first, second = answer["results"]
     assert (status, list(answer)) == (200, ["results"])
     assert [label for label, _ in first] == list("0123456789")
-    predictions = post(server, {"instances": [PICTURE, B64]})[1]["predictions"]
-    np.testing.assert_allclose([[score for _, score in each] for each in (first, second)], predictions, atol=1e-6)
+    predictions = post(server, {"instances": [IMAGE, B64]})[1]["predictions"]
+    np.testing.assert_allclose([[score for _, score in result] for result in (first, second)], predictions, atol=1e-6)
     assert post(server, {"context": {"image": B64}, "examples": [{}]}, ":classify")[1]["results"][0][7][1] > 0.999
 
 
@@ -189,7 +192,7 @@ def test_a_damaged_version_is_told_and_not_served(labelled: Server) -> None:
     ],
 )  # fmt: skip
 def test_wrong_paths(server: Server, method: str, path: str, status: int, text: str, code: str) -> None:
-    body = json.dumps({"instances": [PICTURE], "examples": [{}]}).encode() if method == "POST" else None
+    body = json.dumps({"instances": [IMAGE], "examples": [{}]}).encode() if method == "POST" else None
     address = f"/v1/models/{path}".replace("/models/..", "")
     answered, answer = server.ask(method, address, body)
     assert (answered, set(answer), answer["code"]) == (status, {"error", "code"}, code)
@@ -207,41 +210,41 @@ def test_wrong_paths(server: Server, method: str, path: str, status: int, text: 
         (b'{"instances": [[NaN]]}', 400, "JSON Parse error: "),
         (b'{"instances": [[-Infinity]]}', 400, "JSON Parse error: "),
         ([], 400, "The JSON is not formatted correctly: "),
-        ({"signature_name": 100, "instances": [PICTURE]}, 400, "The JSON is not formatted correctly: "),
+        ({"signature_name": 100, "instances": [IMAGE]}, 400, "The JSON is not formatted correctly: "),
         ({"instances": 7}, 400, "The JSON is not formatted correctly: "),
         ({"inputs": None}, 400, "The JSON is not formatted correctly: "),
         ({}, 400, "Missing 'inputs' or 'instances' key"),
         ({"instances": [], "inputs": []}, 400, "Not formatted correctly expecting only one of 'inputs' or 'instances'"),
-        ({"signature_name": "foo", "instances": [PICTURE]}, 400,
+        ({"signature_name": "foo", "instances": [IMAGE]}, 400,
          'Serving signature name: "foo" not found in signature def'),
         ({"instances": []}, 400, "No values in 'instances' array"),
         ({"inputs": {"image": []}}, 400, "No values in 'inputs.image' array"),
-        ({"instances": PICTURE[:20]}, 400, "instances[0] is not a picture"),
-        ({"instances": [PICTURE, PICTURE[:-1]]}, 400, "instances[1] has the shape (783,)"),
-        ({"instances": [PICTURE, square(put(PICTURE, 783, 2))]}, 400, "instances[1][27][27] is 2.0"),
-        ({"instances": [put(PICTURE, 17, -0.5)]}, 400, "instances[0][17] is -0.5"),
-        ({"instances": [put(PICTURE, 17, 10**400)]}, 400, ""),
-        ({"instances": [put(PICTURE, 17, "1")]}, 400, "instances[0] is not a picture"),
-        ({"instances": [put(PICTURE, 17, True)]}, 400, "instances[0] is not a picture"),
-        ({"instances": [put(PICTURE, 17, None)]}, 400, "instances[0] is not a picture"),
-        ({"instances": [[*square(PICTURE)[:27], [1]]]}, 400, "instances[0] is ragged"),
-        ({"instances": [[[[[PICTURE]]]]]}, 400, "instances[0] is not a picture"),
-        ({"instances": [PICTURE, "foo"]}, 400, "instances[1] is not a picture"),
-        ({"instances": [{"image": PICTURE, "tag": 1}]}, 400, "instances[0] is not a picture"),
-        ({"instances": [{"b64": 7}]}, 400, "instances[0] is not a picture"),
-        ({"instances": [{"image": {"image": PICTURE}}]}, 400, "instances[0].image is not a picture"),
-        ({"instances": [{"image": put(PICTURE, 3, 9)}]}, 400, "instances[0].image[3] is 9.0"),
-        ({"instances": [PICTURE, {"b64": "no base64!"}]}, 400, "instances[1]: "),
-        ({"instances": [PICTURE, {"b64": ""}]}, 400, "instances[1]: "),
-        ({"instances": [PICTURE, NO_PICTURE]}, 415, "instances[1]: "),
+        ({"instances": IMAGE[:20]}, 400, "instances[0] is not an image"),
+        ({"instances": [IMAGE, IMAGE[:-1]]}, 400, "instances[1] has the shape (783,)"),
+        ({"instances": [IMAGE, square(put(IMAGE, 783, 2))]}, 400, "instances[1][27][27] is 2.0"),
+        ({"instances": [put(IMAGE, 17, -0.5)]}, 400, "instances[0][17] is -0.5"),
+        ({"instances": [put(IMAGE, 17, 10**400)]}, 400, ""),
+        ({"instances": [put(IMAGE, 17, "1")]}, 400, "instances[0] is not an image"),
+        ({"instances": [put(IMAGE, 17, True)]}, 400, "instances[0] is not an image"),
+        ({"instances": [put(IMAGE, 17, None)]}, 400, "instances[0] is not an image"),
+        ({"instances": [[*square(IMAGE)[:27], [1]]]}, 400, "instances[0] is ragged"),
+        ({"instances": [[[[[IMAGE]]]]]}, 400, "instances[0] is not an image"),
+        ({"instances": [IMAGE, "foo"]}, 400, "instances[1] is not an image"),
+        ({"instances": [{"image": IMAGE, "tag": 1}]}, 400, "instances[0] is not an image"),
+        ({"instances": [{"b64": 7}]}, 400, "instances[0] is not an image"),
+        ({"instances": [{"image": {"image": IMAGE}}]}, 400, "instances[0].image is not an image"),
+        ({"instances": [{"image": put(IMAGE, 3, 9)}]}, 400, "instances[0].image[3] is 9.0"),
+        ({"instances": [IMAGE, {"b64": "no base64!"}]}, 400, "instances[1]: "),
+        ({"instances": [IMAGE, {"b64": ""}]}, 400, "instances[1]: "),
+        ({"instances": [IMAGE, NO_IMAGE]}, 415, "instances[1]: "),
         ({"instances": [{"image": BLANK}]}, 422, "instances[0].image: "),
-        ({"instances": [0] * 1001}, 413, "The request has 1001 pictures"),
-        ({"inputs": {"pixels": [PICTURE]}}, 400, "Missing named input: image in 'inputs' object"),
+        ({"instances": [0] * 1001}, 413, "The request has 1001 images"),
+        ({"inputs": {"pixels": [IMAGE]}}, 400, "Missing named input: image in 'inputs' object"),
         ({"inputs": {"image": 7}}, 400, "inputs.image is not a list"),
-        ({"inputs": {"image": [put(PICTURE, 3, 9)]}}, 400, "inputs.image[0][3] is 9.0"),
-        ({"inputs": PICTURE}, 400, "inputs[0] is not a picture"),
-        ({"inputs": square(PICTURE)}, 400, "inputs[0] has the shape (28,)"),
-        ({"inputs": [PICTURE, NO_PICTURE]}, 415, "inputs[1]: "),
+        ({"inputs": {"image": [put(IMAGE, 3, 9)]}}, 400, "inputs.image[0][3] is 9.0"),
+        ({"inputs": IMAGE}, 400, "inputs[0] is not an image"),
+        ({"inputs": square(IMAGE)}, 400, "inputs[0] has the shape (28,)"),
+        ({"inputs": [IMAGE, NO_IMAGE]}, 415, "inputs[1]: "),
     ],
 )  # fmt: skip
 def test_wrong_requests(server: Server, request_: object, status: int, text: str) -> None:
@@ -255,13 +258,13 @@ def test_wrong_requests(server: Server, request_: object, status: int, text: str
 @pytest.mark.parametrize(
     ("request_", "status", "text"),
     [
-        ({"instances": [PICTURE]}, 400, "The JSON is not formatted correctly: "),
+        ({"instances": [IMAGE]}, 400, "The JSON is not formatted correctly: "),
         ({"examples": []}, 400, "No values in 'examples' array"),
-        ({"examples": [PICTURE]}, 400, "The JSON is not formatted correctly: "),
-        ({"examples": [{"x": PICTURE}]}, 400, "examples[0] is not a picture"),
-        ({"examples": [{"image": PICTURE}, {"image": put(PICTURE, 3, 9)}]}, 400, "examples[1].image[3] is 9.0"),
-        ({"examples": [{"image": NO_PICTURE}]}, 415, "examples[0].image: "),
-        ({"examples": [{}] * 1001}, 413, "The request has 1001 pictures"),
+        ({"examples": [IMAGE]}, 400, "The JSON is not formatted correctly: "),
+        ({"examples": [{"x": IMAGE}]}, 400, "examples[0] is not an image"),
+        ({"examples": [{"image": IMAGE}, {"image": put(IMAGE, 3, 9)}]}, 400, "examples[1].image[3] is 9.0"),
+        ({"examples": [{"image": NO_IMAGE}]}, 415, "examples[0].image: "),
+        ({"examples": [{}] * 1001}, 413, "The request has 1001 images"),
         ({"signature_name": "classify_objects", "examples": [{}]}, 400, "Serving signature name: "),
     ],
 )
@@ -298,8 +301,8 @@ def test_gzip_bodies(server: Server) -> None:
     def send(body: bytes, encoding: str = "gzip") -> tuple[int, Any]:
         return server.ask("POST", f"{MODEL}:predict", body, {"Content-Encoding": encoding})
 
-    packed = gzip.compress(json.dumps({"instances": [PICTURE]}).encode())
-    assert send(packed) == post(server, {"instances": [PICTURE]})
+    packed = gzip.compress(json.dumps({"instances": [IMAGE]}).encode())
+    assert send(packed) == post(server, {"instances": [IMAGE]})
     for damaged in (b"{}", packed[:-20], packed + b"more", packed[:30] + b"damaged" + packed[37:]):
         status, answer = send(damaged)
         assert (status, answer["code"]) == (400, "malformed_request")
@@ -325,9 +328,9 @@ def test_any_bytes_are_never_the_services_error(labelled: Server, body: bytes, e
 @given(st.data())
 def test_changed_requests_are_never_the_services_error(labelled: Server, data: st.DataObject) -> None:
     place, value = data.draw(st.integers(0, 783)), data.draw(AnyJSON)
-    picture = put(PICTURE, place, value)
-    form = data.draw(st.sampled_from([picture, square(picture), {"image": picture}, B64, value, {"image": value}]))
-    request = data.draw(st.sampled_from([{"instances": [PICTURE, form]}, {"inputs": [form]}, {"inputs": form}]))
+    image = put(IMAGE, place, value)
+    form = data.draw(st.sampled_from([image, square(image), {"image": image}, B64, value, {"image": value}]))
+    request = data.draw(st.sampled_from([{"instances": [IMAGE, form]}, {"inputs": [form]}, {"inputs": form}]))
     body = bytearray(json.dumps(request).encode())
     for _ in range(data.draw(st.integers(0, 2))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))

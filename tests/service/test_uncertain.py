@@ -14,9 +14,12 @@ from service.inference.predictor import Predictor
 from service.models import loading
 from service.models.runtimes import LiteRT
 from service.preparation.finder import Finder
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from service.settings import Settings
-from tests.conftest import ROOT, Server, clean_environment, copy_version, multipart, png, serving
+from tests.support.images import multipart, png
+from tests.support.models import copy_version
+from tests.support.paths import ROOT
+from tests.support.server import Server, clean_environment, serving
 from training.data.datasets import Dataset
 
 
@@ -24,7 +27,7 @@ from training.data.datasets import Dataset
 def folder(mnist: Dataset, shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sure and an unsure digit, and models whose threshold is between their confidences."""
     folder = tmp_path_factory.mktemp("uncertain")
-    confidences = LiteRT(shipped).predict(scale(mnist.x_test[:2000])).max(axis=1)
+    confidences = LiteRT(shipped).predict(to_vectors(mnist.x_test[:2000])).max(axis=1)
     for name, place in (("sure.png", confidences.argmax()), ("unsure.png", confidences.argmin())):
         (folder / name).write_bytes(png(mnist.x_test[place]))
     copy_version(shipped, folder, calibration={"threshold": float(confidences.max() + confidences.min()) / 2})
@@ -81,7 +84,7 @@ def test_a_table_says_the_word(folder: Path) -> None:
 def test_a_confidence_at_the_threshold_is_certain(
     mnist: Dataset, shipped: Path, finder: Finder, tmp_path: Path
 ) -> None:
-    vectors = scale(mnist.x_test[:1])
+    vectors = to_vectors(mnist.x_test[:1])
     confidence = float(LiteRT(shipped).predict(vectors).max())
     for name, threshold in (("at", confidence), ("above", np.nextafter(confidence, 2))):
         copy_version(shipped, tmp_path / name, calibration={"threshold": threshold})
@@ -95,6 +98,6 @@ def test_without_a_calibration_no_answer_is_uncertain(
 ) -> None:
     copy_version(shipped, tmp_path)
     settings = Settings(models=tmp_path)
-    answers = Predictor(loading.load_default(settings), finder, settings).predict(list(scale(mnist.x_test)))
+    answers = Predictor(loading.load_default(settings), finder, settings).predict(list(to_vectors(mnist.x_test)))
     assert min(answer.confidence for answer in answers) < 0.6
     assert not any(answer.uncertain for answer in answers)

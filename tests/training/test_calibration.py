@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from service.preparation.normalize import scale
-from training.calibration import calibrated, find_temperature, find_threshold
+from service.preparation.normalize import to_vectors
+from training.calibration import build_calibrated, find_temperature, find_threshold
 from training.data.batches import NO_DIGIT
 from training.data.datasets import Dataset
-from training.evaluate import Answers, expected_calibration_error
+from training.evaluate import Predictions, expected_calibration_error
 from training.model.recipes import build_convnet, build_dense
 
 
@@ -24,24 +24,24 @@ def test_the_temperature_that_logits_were_divided_by_is_found(temperature: float
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (50_000, answers)) - 20 * (np.arange(answers) == NO_DIGIT)
     labels = np.array([rng.choice(answers, p=row / row.sum()) for row in softmax(logits).astype(float)], np.uint8)
-    found = find_temperature(softmax(logits * temperature), labels)
-    assert found == pytest.approx(temperature, rel=0.03)
+    result = find_temperature(softmax(logits * temperature), labels)
+    assert result == pytest.approx(temperature, rel=0.03)
 
 
 def test_the_calibrated_model_answers_with_logits_over_the_temperature(mnist: Dataset) -> None:
     keras.utils.set_random_seed(0)
-    model, images = build_dense(), scale(mnist.x_test[:100])
+    model, images = build_dense(), to_vectors(mnist.x_test[:100])
     before = model.predict(images, verbose=0)
-    after = calibrated(model, 2.0).predict(images, verbose=0)
+    after = build_calibrated(model, 2.0).predict(images, verbose=0)
     np.testing.assert_allclose(after, softmax(np.log(before) / 2), atol=1e-6)
     np.testing.assert_array_equal(model.predict(images, verbose=0), before)
 
 
 def test_an_eleventh_answer_is_spread_over_the_digits(mnist: Dataset) -> None:
     keras.utils.set_random_seed(0)
-    model, images = build_convnet(), scale(mnist.x_test[:100])
+    model, images = build_convnet(), to_vectors(mnist.x_test[:100])
     eleven = softmax(np.log(model.predict(images, verbose=0)) / 0.7)
-    ten = calibrated(model, 0.7).predict(images, verbose=0)
+    ten = build_calibrated(model, 0.7).predict(images, verbose=0)
     assert ten.shape == (100, 10)
     np.testing.assert_allclose(ten, eleven[:, :10] + eleven[:, 10:] / 10, atol=1e-6)
     np.testing.assert_allclose(ten.sum(axis=1), 1, atol=1e-6)
@@ -62,7 +62,7 @@ def test_expected_calibration_error_by_hand() -> None:
 def test_metrics_by_hand() -> None:
     probabilities = np.full((2, 10), 0.05, np.float32)
     probabilities[:, 3] = 0.55
-    metrics = Answers(np.zeros((2, 28, 28), np.uint8), np.array([3, 4], np.uint8), probabilities).metrics()
+    metrics = Predictions(np.zeros((2, 28, 28), np.uint8), np.array([3, 4], np.uint8), probabilities).metrics()
     assert metrics["accuracy"] == 0.5
     assert metrics["negative_log_likelihood"] == pytest.approx(-(np.log(0.55) + np.log(0.05)) / 2)
     assert metrics["expected_calibration_error"] == pytest.approx(0.05, abs=1e-6)

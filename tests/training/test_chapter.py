@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from training.data.datasets import Dataset
 from training.fit import fit
 from training.model.recipes import RECIPES, build_dense
@@ -23,7 +23,7 @@ def network() -> keras.Model:
 
 
 def batch(mnist: Dataset, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    return scale(mnist.x_train[:size]), mnist.y_train[:size]
+    return to_vectors(mnist.x_train[:size]), mnist.y_train[:size]
 
 
 def loss_of(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> tf.Tensor:
@@ -34,7 +34,7 @@ def test_images_are_rank_3_bytes_and_vectors_rank_2_floats(mnist: Dataset) -> No
     assert (mnist.x_train.ndim, mnist.x_train.shape, str(mnist.x_train.dtype)) == (3, (60000, 28, 28), "uint8")
     assert (mnist.y_train.ndim, mnist.y_train.shape, str(mnist.y_train.dtype)) == (1, (60000,), "uint8")
     assert (mnist.x_test.shape, mnist.y_test.shape) == ((10000, 28, 28), (10000,))
-    vectors = scale(mnist.x_train)
+    vectors = to_vectors(mnist.x_train)
     assert (vectors.ndim, vectors.shape, str(vectors.dtype)) == (2, (60000, 784), "float32")
     assert (float(vectors.min()), float(vectors.max())) == (0, 1)
     np.testing.assert_array_equal(vectors, mnist.x_train.reshape((60000, 784)).astype("float32") / 255)
@@ -42,11 +42,11 @@ def test_images_are_rank_3_bytes_and_vectors_rank_2_floats(mnist: Dataset) -> No
 
 def test_predict_argmax_and_evaluate(fitted: tuple[keras.Model, dict[str, list[float]]], mnist: Dataset) -> None:
     model, history = fitted
-    probabilities = model.predict(scale(mnist.x_test), verbose=0)
+    probabilities = model.predict(to_vectors(mnist.x_test), verbose=0)
     assert probabilities.shape == (10000, 10)
     assert probabilities[0].argmax() == mnist.y_test[0] == 7
     assert probabilities[0, 7] > 0.999
-    _, accuracy = model.evaluate(scale(mnist.x_test), mnist.y_test, verbose=0)
+    _, accuracy = model.evaluate(to_vectors(mnist.x_test), mnist.y_test, verbose=0)
     assert accuracy == pytest.approx((probabilities.argmax(axis=1) == mnist.y_test).mean())
     assert history["loss"][0] == pytest.approx(0.26, abs=0.01)
 
@@ -55,7 +55,7 @@ def test_three_seeds_reach_the_chapters_accuracy(
     fitted: tuple[keras.Model, dict[str, list[float]]], mnist: Dataset
 ) -> None:
     models = [fitted[0], *(fit(RECIPES["dense"], mnist.train, seed)[0] for seed in (1, 2))]
-    accuracies = [model.evaluate(scale(mnist.x_test), mnist.y_test, verbose=0)[1] for model in models]
+    accuracies = [model.evaluate(to_vectors(mnist.x_test), mnist.y_test, verbose=0)[1] for model in models]
     assert min(accuracies) >= 0.975
     assert np.mean(accuracies) >= 0.978
 

@@ -1,4 +1,4 @@
-"""MNIST from every source, and what is said of one that is wrong."""
+"""MNIST from every source, and the errors of wrong sources."""
 
 import gzip
 import re
@@ -6,7 +6,6 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any, cast
 
 import numpy as np
@@ -16,18 +15,14 @@ from PIL import Image
 
 from service.preparation import normalize
 from service.preparation.finder import Finder
-from tests.conftest import SEVEN
+from tests.support.paths import SEVEN
+from tests.support.training import Training, small
 from training.data import datasets
 from training.data.datasets import Dataset
 from training.data.sources import FORMS, IDX_FILES
 from training.errors import DataError
 
-Training = Callable[..., CompletedProcess[str]]
 Pixels = NDArray[np.uint8]
-
-
-def small(mnist: Dataset) -> Dataset:
-    return Dataset(mnist.x_train[:64], mnist.y_train[:64], mnist.x_test[:32], mnist.y_test[:32])
 
 
 def write_npz(path: Path, dataset: Dataset) -> str:
@@ -65,7 +60,7 @@ def test_a_changed_pixel_of_the_bundled_file_is_noticed(
         datasets.load()
 
 
-def test_other_npz(mnist: Dataset, tmp_path: Path) -> None:
+def test_another_npz(mnist: Dataset, tmp_path: Path) -> None:
     assert_same(datasets.load(write_npz(tmp_path / "other.npz", small(mnist))), small(mnist))
 
 
@@ -81,8 +76,8 @@ def test_torchvisions_folder(mnist: Dataset, tmp_path: Path, folder: str) -> Non
 
 
 def test_npz_of_other_types_shapes_and_names(mnist: Dataset, tmp_path: Path) -> None:
-    good = small(mnist)
-    x, y = good.x_train, good.y_train
+    valid = small(mnist)
+    x, y = valid.x_train, valid.y_train
     pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [
         (x.astype(np.int64), y.astype(np.int64)),
         ((x / 255).astype(np.float32), y.astype(np.float64)),
@@ -92,10 +87,10 @@ def test_npz_of_other_types_shapes_and_names(mnist: Dataset, tmp_path: Path) -> 
     ]
     for number, (images, labels) in enumerate(pairs):
         path = tmp_path / f"{number}.npz"
-        np.savez(path, Train_Images=images, Train_Labels=labels, Test_Images=good.x_test, Test_Labels=good.y_test)
-        assert_same(datasets.load(str(path)), good)
+        np.savez(path, Train_Images=images, Train_Labels=labels, Test_Images=valid.x_test, Test_Labels=valid.y_test)
+        assert_same(datasets.load(str(path)), valid)
     binary = tmp_path / "binary.npz"
-    np.savez(binary, x_train=x > 127, y_train=y, x_test=good.x_test, y_test=good.y_test)
+    np.savez(binary, x_train=x > 127, y_train=y, x_test=valid.x_test, y_test=valid.y_test)
     np.testing.assert_array_equal(datasets.load(str(binary)).x_train, np.where(x > 127, 255, 0))
 
 
@@ -112,7 +107,7 @@ def digits_of(*parts: tuple[Pixels, Pixels]) -> list[tuple[bytes, int]]:
 
 
 def assert_held_out(dataset: Dataset, images: Pixels, labels: Pixels) -> None:
-    """See that a dataset is of these digits, a sixth of which are its test images, and neither part sorted."""
+    """Check that a dataset consists of these digits, a sixth of them test images, and that no part is sorted."""
     assert len(dataset.x_test) == round(len(labels) / 6)
     train, test = (dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)
     assert digits_of(train, test) == digits_of((images, labels))
@@ -125,17 +120,17 @@ def test_kaggles_folder(mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFi
     assert_held_out(datasets.load(str(tmp_path)), mnist.x_train[:60], mnist.y_train[:60])
     assert capsys.readouterr().err == (
         f"Left out: {tmp_path / 'test.csv'} has no labels.\n"
-        f"{tmp_path} has no test images: 10 of its 60 images are held out as those.\n"
+        f"{tmp_path} has no test images: 10 of its 60 images are held out as test images.\n"
     )
-    with pytest.raises(DataError, match="has no labels: a row is a label and 784 pixels"):
+    with pytest.raises(DataError, match="has no labels: a row must be a label and 784 pixels"):
         datasets.load(str(tmp_path / "test.csv"))
 
 
 def test_csv_with_a_test_part(mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = small(mnist)
-    write_csv(tmp_path / "mnist_train.csv.gz", good.x_train, good.y_train)
-    write_csv(tmp_path / "mnist_test.csv", good.x_test, good.y_test)
-    assert_same(datasets.load(str(tmp_path)), good)
+    valid = small(mnist)
+    write_csv(tmp_path / "mnist_train.csv.gz", valid.x_train, valid.y_train)
+    write_csv(tmp_path / "mnist_test.csv", valid.x_test, valid.y_test)
+    assert_same(datasets.load(str(tmp_path)), valid)
     assert not capsys.readouterr().err
 
 
@@ -178,33 +173,35 @@ def test_a_file_that_is_no_text_and_one_that_is_not_gzipped_are_refused(tmp_path
             datasets.load(str(tmp_path / name))
 
 
-def write_pictures(folder: Path, images: Pixels, labels: Pixels) -> None:
+def write_images(folder: Path, images: Pixels, labels: Pixels) -> None:
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / str(label) / f"{number}.png")
 
 
-def test_folders_of_pictures_as_they_are(mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_of_images_of_28x28_are_used_unchanged(
+    mnist: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     images, labels = mnist.x_train[:60].copy(), mnist.y_train[:60]
-    images[5] = np.roll(images[5], 4, axis=0)  # off the center, and yet as it is
-    write_pictures(tmp_path, np.concatenate([images[:30], 255 - images[30:]]), labels)  # half are dark on light
-    (tmp_path / "7" / "notes.txt").write_text("no picture")
+    images[5] = np.roll(images[5], 4, axis=0)  # not centered, and not moved
+    write_images(tmp_path, np.concatenate([images[:30], 255 - images[30:]]), labels)  # half are dark on light
+    (tmp_path / "7" / "notes.txt").write_text("no image")
     assert_held_out(datasets.load(str(tmp_path)), images, labels)
     assert f"Left out: 1 files in {tmp_path}; the first is {tmp_path / '7' / 'notes.txt'}: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("training", "testing")])
 def test_two_folders_of_folders(mnist: Dataset, tmp_path: Path, names: tuple[str, str]) -> None:
-    good = small(mnist)
-    write_pictures(tmp_path / names[0], good.x_train, good.y_train)
-    write_pictures(tmp_path / names[1], good.x_test, good.y_test)
+    valid = small(mnist)
+    write_images(tmp_path / names[0], valid.x_train, valid.y_train)
+    write_images(tmp_path / names[1], valid.x_test, valid.y_test)
     dataset = datasets.load(str(tmp_path))
-    assert digits_of((dataset.x_train, dataset.y_train)) == digits_of((good.x_train, good.y_train))
-    assert digits_of((dataset.x_test, dataset.y_test)) == digits_of((good.x_test, good.y_test))
-    assert len(set(dataset.y_train[-5:].tolist())) > 1  # what is held out is of several digits
+    assert digits_of((dataset.x_train, dataset.y_train)) == digits_of((valid.x_train, valid.y_train))
+    assert digits_of((dataset.x_test, dataset.y_test)) == digits_of((valid.x_test, valid.y_test))
+    assert len(set(dataset.y_train[-5:].tolist())) > 1  # the held-out images show several digits
 
 
-def test_a_digit_is_found_in_other_pictures(tmp_path: Path, finder: Finder) -> None:
+def test_a_digit_is_found_in_other_images(tmp_path: Path, finder: Finder) -> None:
     seven = Image.open(SEVEN)
     photo = Image.new("L", (120, 90), 230)
     photo.paste(30, (40, 20, 96, 76), seven.resize((56, 56)))
@@ -215,7 +212,7 @@ def test_a_digit_is_found_in_other_pictures(tmp_path: Path, finder: Finder) -> N
     np.testing.assert_array_equal(datasets.load(str(tmp_path)).x_train, [expected] * 5)
 
 
-def test_what_is_none_of_the_forms_is_told_them(tmp_path: Path) -> None:
+def test_a_source_of_no_form_is_refused_with_the_forms(tmp_path: Path) -> None:
     (tmp_path / "digits.zip").write_bytes(b"PK")
     for source in (tmp_path, tmp_path / "digits.zip"):
         with pytest.raises(DataError, match=re.escape(FORMS)):
@@ -237,26 +234,26 @@ def test_keras_loader(mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_files_are_refused_with_a_sentence(mnist: Dataset, tmp_path: Path) -> None:
-    good = small(mnist)
+    valid = small(mnist)
     cut = tmp_path / "cut.npz"
-    cut.write_bytes(Path(write_npz(tmp_path / "good.npz", good)).read_bytes()[:3000])
+    cut.write_bytes(Path(write_npz(tmp_path / "valid.npz", valid)).read_bytes()[:3000])
     text = tmp_path / "text.npz"
     text.write_text("no arrays")
-    np.savez(tmp_path / "few.npz", x_train=good.x_train)
+    np.savez(tmp_path / "few.npz", x_train=valid.x_train)
     wrong = {
         "nowhere.npz": "There is no file",
         "cut.npz": "is not an .npz",
         "text.npz": "is not an .npz",
         "few.npz": "is missing the arrays",
-        write_npz(tmp_path / "a.npz", replace(good, x_train=good.x_train[:, 1:])): "has shape",
-        write_npz(tmp_path / "b.npz", replace(good, y_test=good.y_test[1:])): "has shape",
-        write_npz(tmp_path / "c.npz", replace(good, y_test=good.y_test + 9)): "label",
-        write_npz(tmp_path / "d.npz", replace(good, x_test=cast(Any, good.x_test / 127.5 - 1))): "from -1.0 to 1.0",
-        write_npz(tmp_path / "e.npz", replace(good, x_test=cast(Any, good.x_test.astype(int) + 1))): "from 1 to 256",
-        write_npz(tmp_path / "f.npz", replace(good, x_test=cast(Any, good.x_test * np.nan))): "from nan to nan",
-        write_npz(tmp_path / "g.npz", replace(good, x_test=cast(Any, good.x_test.astype(str)))): "it takes numbers",
-        write_npz(tmp_path / "h.npz", replace(good, y_test=cast(Any, good.y_test.astype(str)))): "has a label '",
-        write_npz(tmp_path / "i.npz", replace(good, y_test=cast(Any, good.y_test + 0.5))): "has a label ",
+        write_npz(tmp_path / "a.npz", replace(valid, x_train=valid.x_train[:, 1:])): "has shape",
+        write_npz(tmp_path / "b.npz", replace(valid, y_test=valid.y_test[1:])): "has shape",
+        write_npz(tmp_path / "c.npz", replace(valid, y_test=valid.y_test + 9)): "label",
+        write_npz(tmp_path / "d.npz", replace(valid, x_test=cast(Any, valid.x_test / 127.5 - 1))): "from -1.0 to 1.0",
+        write_npz(tmp_path / "e.npz", replace(valid, x_test=cast(Any, valid.x_test.astype(int) + 1))): "from 1 to 256",
+        write_npz(tmp_path / "f.npz", replace(valid, x_test=cast(Any, valid.x_test * np.nan))): "from nan to nan",
+        write_npz(tmp_path / "g.npz", replace(valid, x_test=cast(Any, valid.x_test.astype(str)))): "not numbers",
+        write_npz(tmp_path / "h.npz", replace(valid, y_test=cast(Any, valid.y_test.astype(str)))): "has a label '",
+        write_npz(tmp_path / "i.npz", replace(valid, y_test=cast(Any, valid.y_test + 0.5))): "has a label ",
     }
     for name, sentence in wrong.items():
         with pytest.raises(DataError, match=sentence):
@@ -290,7 +287,7 @@ def test_an_option_before_a_command_is_refused(run_training: Training) -> None:
     for option in (("--data", "/nope"), ("--epochs", "3")):
         result = run_training(*option, "data")
         assert result.returncode == 2
-        assert result.stderr.endswith(f"Error: {option[0]} stands before data: write it behind.\n")
+        assert result.stderr.endswith(f"Error: {option[0]} stands before data: write it after the command.\n")
 
 
 def test_data_command_describes_and_draws(run_training: Training, tmp_path: Path) -> None:

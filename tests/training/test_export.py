@@ -5,26 +5,24 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import keras
 import numpy as np
 import pytest
 
 from service.models import store
-from service.models.runtimes import COMPILATION, LiteRT, TensorFlow
-from service.preparation.normalize import scale
-from tests.conftest import ROOT, png, serving
-from tests.training.test_datasets import small
+from service.models.runtimes import LITERT_MODEL, LiteRT, TensorFlow
+from service.preparation.normalize import to_vectors
+from tests.support.images import png
+from tests.support.paths import ROOT
+from tests.support.server import serving
+from tests.support.training import Training, small
 from training import export
 from training.data.datasets import Dataset
 from training.errors import ExportError
 from training.fit import fit
 from training.model.recipes import RECIPES, build_dense
-
-Training = Callable[..., CompletedProcess[str]]
 
 
 def test_same_seed_gives_the_same_weights(mnist: Dataset) -> None:
@@ -44,7 +42,7 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
         assert result.returncode == 0, result.stderr
         assert f"Version {number} is in" in result.stdout
         assert "600/600" in result.stdout  # Keras's progress bar
-    first, second = list(store.find(tmp_path / "mnist").values())
+    first, second = list(store.find_versions(tmp_path / "mnist").values())
     card = json.loads((second / store.CARD).read_text())
     assert card["settings"] == {
         "optimizer": "momentum",
@@ -70,7 +68,7 @@ def test_command_makes_versions_that_the_service_serves(run_training: Training, 
 
 
 def test_signature_and_runtimes(shipped: Path, mnist: Dataset) -> None:
-    vectors = scale(mnist.x_test)
+    vectors = to_vectors(mnist.x_test)
     tensorflow, litert = TensorFlow(shipped), LiteRT(shipped)
     expected = tensorflow.predict(vectors)
     assert (expected.shape, str(expected.dtype)) == ((10000, 10), "float32")
@@ -78,20 +76,22 @@ def test_signature_and_runtimes(shipped: Path, mnist: Dataset) -> None:
         np.testing.assert_allclose(litert.predict(vectors[:size]), expected[:size], atol=1e-5)
 
 
-def test_a_compilation_that_differs_is_refused(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_litert_model_that_differs_is_refused(
+    mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keras.utils.set_random_seed(0)
     other = tmp_path / "other"
     export.write_saved_model(build_dense(), other)
 
-    def compile_another(version: Path) -> None:
-        export_another(other)
+    def convert_another(version: Path) -> None:
+        convert(other)
         (version / "assets.extra").mkdir()
-        (other / COMPILATION).rename(version / COMPILATION)
+        (other / LITERT_MODEL).rename(version / LITERT_MODEL)
 
-    export_another = export.compile_for_litert
-    monkeypatch.setattr(export, "compile_for_litert", compile_another)
+    convert = export.convert_to_litert
+    monkeypatch.setattr(export, "convert_to_litert", convert_another)
     with pytest.raises(ExportError, match="differ"):
-        export.write_version(build_dense(), tmp_path / "version", scale(small(mnist).x_test))
+        export.write_version(build_dense(), tmp_path / "version", to_vectors(small(mnist).x_test))
 
 
 def test_killed_at_any_moment_it_leaves_no_version_that_is_not_whole(shipped: Path, tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ while True:
             process.stdout.readline()
             time.sleep(random.Random(moment).uniform(0.05, 0.3))  # noqa: S311
             process.kill()
-        found = list(store.find(tmp_path / "mnist").values())
-        assert found
-        assert all(store.verify(version).files for version in found)
+        versions = list(store.find_versions(tmp_path / "mnist").values())
+        assert versions
+        assert all(store.verify(version).files for version in versions)

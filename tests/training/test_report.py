@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +15,20 @@ from PIL import Image
 
 from service.models.runtimes import LiteRT, TensorFlow
 from service.models.store import CARD
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from service.settings import DEFAULT_MODELS
+from tests.support.report_page import Page
 from training.data.datasets import Dataset
-from training.evaluate import Answers, Evaluation, evaluate
+from training.evaluate import Evaluation, Predictions, evaluate
 from training.report import version_report
-from training.synthetic.prepare import prepare
+from training.synthetic.prepare import prepare_uploads
 
 SECTIONS = ["history", "confusion", "scores", "reliability", "mistakes", "uploads", "saliency"]
-VOID = {"meta", "link", "source", "img"}
-
-
-class Page(HTMLParser):
-    """A page read: its elements, and of each section the text and the cells of its table's rows."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = {"": ""}
-        self.rows: dict[str, list[list[str]]] = {}
-        self._open: list[str] = []
-        self._section = ""
-        self.feed(path.read_text(encoding="utf-8"))
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "section":
-            self._section = dict(attrs)["id"] or ""
-            self.text[self._section], self.rows[self._section] = "", []
-        if tag == "tr":
-            self.rows[self._section].append([])
-        if tag in ("td", "th"):
-            self.rows[self._section][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text[self._section] += data
-        if {"td", "th"} & set(self._open):
-            self.rows[self._section][-1][-1] += data
-
-    def images(self, section: str) -> list[dict[str, str | None]]:
-        start = self.elements.index(("section", {"id": section}))
-        rest = (place for place, (tag, _) in enumerate(self.elements) if place > start and tag in ("section", "footer"))
-        return [attributes for tag, attributes in self.elements[start : next(rest)] if tag == "img"]
 
 
 @pytest.fixture(scope="module")
 def evaluation(shipped: Path, mnist: Dataset) -> Evaluation:
-    uploads = prepare(mnist.train[-5000:], count=1, seed=0, models=DEFAULT_MODELS)
+    uploads = prepare_uploads(mnist.train[-5000:], count=1, seed=0, models=DEFAULT_MODELS)
     return evaluate(LiteRT(shipped), mnist, uploads)
 
 
@@ -93,8 +53,8 @@ def page(path: Path) -> Page:
     return Page(path)
 
 
-def part(answers: Answers, chosen: NDArray[np.bool_]) -> Answers:
-    return Answers(answers.images[chosen], answers.labels[chosen], answers.probabilities[chosen])
+def part(answers: Predictions, chosen: NDArray[np.bool_]) -> Predictions:
+    return Predictions(answers.images[chosen], answers.labels[chosen], answers.probabilities[chosen])
 
 
 def test_it_stands_alone(path: Path, page: Page, version: Path) -> None:
@@ -159,9 +119,9 @@ def test_uploads_by_condition_the_worst_first(page: Page, evaluation: Evaluation
 
 def test_saliency_is_the_slope_of_the_score(version: Path, mnist: Dataset) -> None:
     predict, step = TensorFlow(version).predict, 0.0003  # short: a ReLU may bend on the way
-    for place, gradient in enumerate(version_report.saliency(version, mnist.x_test[:10])):
+    for place, gradient in enumerate(version_report.compute_saliency(version, mnist.x_test[:10])):
         pixel = np.abs(gradient).argmax()
-        pair = scale(mnist.x_test[[place, place]])
+        pair = to_vectors(mnist.x_test[[place, place]])
         pair[:, pixel] += [step, -step]
         scores = np.log(predict(pair).astype(float))
         above, below = scores[:, mnist.y_test[place]] - scores.mean(axis=1)

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from service.preparation.normalize import scale
+from service.preparation.normalize import to_vectors
 from training.data.datasets import Dataset
 from training.model.recipes import build_dense
-from training.model.sam import SharpnessAware
+from training.model.sam import SAMModel
 
 RHO, RATE = 0.5, 0.1
 
@@ -17,7 +17,7 @@ def gradients(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> l
 
 
 def test_a_step_takes_the_gradient_found_uphill_from_where_it_was(mnist: Dataset) -> None:
-    images, labels = scale(mnist.x_train[:64]), mnist.y_train[:64]
+    images, labels = to_vectors(mnist.x_train[:64]), mnist.y_train[:64]
     keras.utils.set_random_seed(0)
     network = build_dense()
     start = network.get_weights()
@@ -27,7 +27,7 @@ def test_a_step_takes_the_gradient_found_uphill_from_where_it_was(mnist: Dataset
     uphill = gradients(network, images, labels)
     network.set_weights(start)
 
-    model = SharpnessAware(network, RHO)
+    model = SAMModel(network, RHO)
     model.compile(optimizer=keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy")
     model.train_on_batch(images, labels)
 

@@ -5,8 +5,6 @@ import json
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +13,8 @@ import numpy as np
 import pytest
 
 from service.models import store
-from service.models.runtimes import COMPILATION
-from tests.conftest import ROOT, clean_environment
-from tests.training.test_export import Training
+from service.models.runtimes import LITERT_MODEL
+from tests.support.training import Training, start_training
 from training.data.datasets import Dataset
 
 QUICK = (
@@ -39,36 +36,29 @@ QUICK = (
 
 
 @pytest.fixture(scope="module")
-def little(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set that a convnet is fitted to in seconds."""
-    path = tmp_path_factory.mktemp("data") / "little.npz"
+    path = tmp_path_factory.mktemp("data") / "small.npz"
     np.savez(path, x_train=mnist.x_train[:2960], y_train=mnist.y_train[:2960], x_test=mnist.x_test[:500],
              y_test=mnist.y_test[:500])  # fmt: skip
     return path
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(little: Path, run_training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The version that a run makes which nothing happens to."""
+def uninterrupted(small_data: Path, run_training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The version of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    result = run_training("--data", little, "--models", folder, *QUICK)
+    result = run_training("--data", small_data, "--models", folder, *QUICK)
     assert result.returncode == 0, result.stderr
     return folder / "mnist" / "1"
 
 
-def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-m", "training", *map(str, arguments)], cwd=ROOT, env=clean_environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_and_resumed_it_ends_with_the_same_weights(
-    signal_number: signal.Signals, little: Path, uninterrupted: Path, run_training: Training, tmp_path: Path
+    signal_number: signal.Signals, small_data: Path, uninterrupted: Path, run_training: Training, tmp_path: Path
 ) -> None:
-    command = ("--data", little, "--models", tmp_path, *QUICK)
-    with start(*command) as process:
+    command = ("--data", small_data, "--models", tmp_path, *QUICK)
+    with start_training(*command) as process:
         deadline = time.monotonic() + 300
         while not list(tmp_path.glob("mnist/.fit-*.npz")) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -77,27 +67,29 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     if signal_number != signal.SIGKILL:
         assert process.returncode == 130
         assert output.splitlines()[-1].startswith("Error: Interrupted. With --resume,")
-    assert store.find(tmp_path / "mnist") == {}
+    assert store.find_versions(tmp_path / "mnist") == {}
 
     result = run_training(*command, "--resume")
     assert result.returncode == 0, result.stderr
     assert "Epoch 1/4" not in result.stdout
     assert "Epoch 4/4" in result.stdout
     version = tmp_path / "mnist" / "1"
-    assert (version / COMPILATION).read_bytes() == (uninterrupted / COMPILATION).read_bytes()
+    assert (version / LITERT_MODEL).read_bytes() == (uninterrupted / LITERT_MODEL).read_bytes()
     cards = [json.loads((folder / store.CARD).read_text()) for folder in (version, uninterrupted)]
     assert cards[0]["history"] == cards[1]["history"]
     assert list(tmp_path.glob("mnist/.fit-*")) == []
 
 
-def test_with_other_settings_there_is_nothing_to_resume(run_training: Training, little: Path, tmp_path: Path) -> None:
-    result = run_training("--data", little, "--models", tmp_path, *QUICK, "--epochs", 2, "--resume")
+def test_with_other_settings_there_is_nothing_to_resume(
+    run_training: Training, small_data: Path, tmp_path: Path
+) -> None:
+    result = run_training("--data", small_data, "--models", tmp_path, *QUICK, "--epochs", 2, "--resume")
     assert result.returncode == 0, result.stderr
     assert "There is nothing to resume" in result.stdout
     assert "Epoch 1/2" in result.stdout
 
 
-def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> None:
+def test_a_convnet_is_calibrated_and_its_card_records_it(uninterrupted: Path) -> None:
     card = json.loads((uninterrupted / store.CARD).read_text())
     assert store.verify(uninterrupted).files
     assert store.REPORT.as_posix() in card["files"]
@@ -107,7 +99,7 @@ def test_a_convnet_is_calibrated_and_its_card_says_so(uninterrupted: Path) -> No
     assert {"test_accuracy", "test_expected_calibration_error", "uploads_accuracy"} < card["metrics"].keys()
 
 
-def test_without_held_out_images_it_is_not_calibrated(run_training: Training, little: Path, tmp_path: Path) -> None:
+def test_without_held_out_images_it_is_not_calibrated(run_training: Training, small_data: Path, tmp_path: Path) -> None:
     options = (
         "--epochs",
         1,
@@ -124,7 +116,7 @@ def test_without_held_out_images_it_is_not_calibrated(run_training: Training, li
         "--evaluate-on",
         1,
     )
-    result = run_training("--data", little, "--models", tmp_path, *options)
+    result = run_training("--data", small_data, "--models", tmp_path, *options)
     assert result.returncode == 0, result.stderr
     card = json.loads((tmp_path / "mnist" / "1" / store.CARD).read_text())
     assert "calibration" not in card
@@ -132,10 +124,10 @@ def test_without_held_out_images_it_is_not_calibrated(run_training: Training, li
 
 
 def test_a_worse_version_stays_a_candidate_unless_forced(
-    run_training: Training, shipped: Path, little: Path, tmp_path: Path
+    run_training: Training, shipped: Path, small_data: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(shipped, tmp_path / "mnist" / "5")
-    command = ("--data", little, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
+    command = ("--data", small_data, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
     result = run_training(*command)
     assert result.returncode == 3
     reason = result.stderr.splitlines()[-1]
@@ -143,20 +135,20 @@ def test_a_worse_version_stays_a_candidate_unless_forced(
     candidate = tmp_path / "mnist" / "candidates" / "1"
     assert str(candidate) in reason
     assert store.verify(candidate).files
-    assert list(store.find(tmp_path / "mnist").values()) == [tmp_path / "mnist" / "5"]
+    assert list(store.find_versions(tmp_path / "mnist").values()) == [tmp_path / "mnist" / "5"]
 
     result = run_training(*command, "--resume", "--force")
     assert result.returncode == 0, result.stderr
     assert "Epoch" not in result.stdout  # all were finished
-    assert list(store.find(tmp_path / "mnist").values())[-1] == tmp_path / "mnist" / "6"
+    assert list(store.find_versions(tmp_path / "mnist").values())[-1] == tmp_path / "mnist" / "6"
 
 
 def test_a_version_is_evaluated_again(
-    run_training: Training, uninterrupted: Path, little: Path, tmp_path: Path
+    run_training: Training, uninterrupted: Path, small_data: Path, tmp_path: Path
 ) -> None:
     version = shutil.copytree(uninterrupted, tmp_path / "mnist" / "3")
     shutil.rmtree(version / store.REPORT.parent)
-    result = run_training("evaluate", 3, "--models", tmp_path, "--data", little, "--evaluate-on", 1)
+    result = run_training("evaluate", 3, "--models", tmp_path, "--data", small_data, "--evaluate-on", 1)
     assert result.returncode == 0, result.stderr
     before, after = (json.loads((folder / store.CARD).read_text()) for folder in (uninterrupted, version))
     assert before["metrics"] == after["metrics"]
@@ -168,16 +160,16 @@ def test_a_version_is_evaluated_again(
 
 
 def test_a_users_own_saved_model_is_evaluated(
-    run_training: Training, uninterrupted: Path, little: Path, tmp_path: Path
+    run_training: Training, uninterrupted: Path, small_data: Path, tmp_path: Path
 ) -> None:
-    own = tmp_path / "own"
-    shutil.copytree(uninterrupted, own, ignore=shutil.ignore_patterns("assets.extra"))
-    result = run_training("evaluate", own, "--data", little, "--evaluate-on", 1)
+    version = tmp_path / "own"
+    shutil.copytree(uninterrupted, version, ignore=shutil.ignore_patterns("assets.extra"))
+    result = run_training("evaluate", version, "--data", small_data, "--evaluate-on", 1)
     assert result.returncode == 0, result.stderr
-    assert (own / store.REPORT).exists()
+    assert (version / store.REPORT).exists()
 
 
-def test_a_damaged_card_is_told_and_kept(run_training: Training, uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_damaged_card_is_an_error_and_stays(run_training: Training, uninterrupted: Path, tmp_path: Path) -> None:
     version = Path(shutil.copytree(uninterrupted, tmp_path / "version"))
     (version / store.CARD).write_text('{"recipe": ')
     result = run_training("evaluate", version, "--evaluate-on", 1)
@@ -187,7 +179,7 @@ def test_a_damaged_card_is_told_and_kept(run_training: Training, uninterrupted: 
 
 
 @pytest.mark.parametrize("version", ["9", "nowhere"])
-def test_a_version_that_is_not_there_is_told(version: str, run_training: Training, tmp_path: Path) -> None:
+def test_a_missing_version_is_an_error(version: str, run_training: Training, tmp_path: Path) -> None:
     result = run_training("evaluate", version, "--models", tmp_path, "--evaluate-on", 1)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("Error: There is no version")
@@ -204,22 +196,33 @@ def _obey_permissions() -> None:
 
 
 @pytest.mark.parametrize("limit", [_limit_files_to_a_megabyte, _obey_permissions])
-def test_where_nothing_can_be_written_it_is_told_and_no_version_appears(
-    limit: Callable[[], None], little: Path, tmp_path: Path
+def test_a_failed_write_is_an_error_and_leaves_no_version(
+    limit: Callable[[], None], small_data: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
     folder.mkdir(mode=0o755 if limit is _limit_files_to_a_megabyte else 0o555)
-    with start("--data", little, "--models", folder, "--recipe", "dense", "--epochs", 1, preexec_fn=limit) as process:
+    with start_training(
+        "--data", small_data, "--models", folder, "--recipe", "dense", "--epochs", 1, preexec_fn=limit
+    ) as process:
         output, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert output.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in output
-    assert store.find(folder / "mnist") == {}
+    assert store.find_versions(folder / "mnist") == {}
     assert list(folder.glob("mnist/.unfinished-*")) == []
 
 
-def test_logs_for_tensorboard_on_request(run_training: Training, little: Path, tmp_path: Path) -> None:
+def test_logs_for_tensorboard_on_request(run_training: Training, small_data: Path, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    command = ("--data", little, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
+    command = ("--data", small_data, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
     assert run_training(*command, "--tensorboard", logs).returncode == 0
     assert list(logs.rglob("events.out.tfevents.*"))
+
+
+def test_fewer_images_than_are_held_out_are_an_error(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:
+    source = tmp_path / "few.npz"
+    np.savez(source, x_train=mnist.x_train[:500], y_train=mnist.y_train[:500], x_test=mnist.x_test[:10],
+             y_test=mnist.y_test[:10])  # fmt: skip
+    result = run_training("--recipe", "convnet", "--models", tmp_path, "--data", source)
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: ")

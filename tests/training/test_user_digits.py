@@ -1,4 +1,4 @@
-"""Digits of your own are learnt from, and files that are none are told."""
+"""A network learns the user's own digits, and the command lists files that are not images."""
 
 import json
 from dataclasses import replace
@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 from service.models import store
 from service.preparation.finder import Finder
-from service.preparation.normalize import scale
-from tests.conftest import SEVEN
-from tests.training.test_export import Training
+from service.preparation.normalize import to_vectors
+from tests.support.paths import SEVEN
+from tests.support.training import Training
 from training.data import user_digits
 from training.data.datasets import Dataset, Digits
 from training.errors import DataError
@@ -21,13 +21,13 @@ from training.model.recipes import RECIPES
 
 
 def draw_slashed_zero(rng: np.random.Generator) -> Image.Image:
-    """Draw a zero with a slash down to the right that leaves it at both ends: MNIST has none, networks see no digit."""
-    picture, width = Image.new("L", (200, 200), "white"), int(rng.integers(8, 15))
-    pen, (x, y), (across, up) = ImageDraw.Draw(picture), rng.integers(85, 115, 2), rng.integers((30, 50), (45, 65))
+    """Draw a zero with a slash that crosses its outline: MNIST has none, and networks see no digit."""
+    image, width = Image.new("L", (200, 200), "white"), int(rng.integers(8, 15))
+    pen, (x, y), (across, up) = ImageDraw.Draw(image), rng.integers(85, 115, 2), rng.integers((30, 50), (45, 65))
     pen.ellipse([x - across, y - up, x + across, y + up], outline="black", width=width)
     right, top = 1.3 * across, 1.15 * up
     pen.line([x - right, y - top, x + right, y + top], "black", width)
-    return picture
+    return image
 
 
 def write_zeros(folder: Path, count: int, seed: int) -> Path:
@@ -38,21 +38,23 @@ def write_zeros(folder: Path, count: int, seed: int) -> Path:
     return folder
 
 
-def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(
+def test_a_style_is_learnt_from_100_images_and_mnist_is_not_forgotten(
     mnist: Dataset, finder: Finder, tmp_path: Path
 ) -> None:
-    own, _ = user_digits.load(write_zeros(tmp_path / "own", 100, seed=0), finder)
-    others, _ = user_digits.load(write_zeros(tmp_path / "others", 200, seed=1), finder)
+    training_zeros, _ = user_digits.load(write_zeros(tmp_path / "own", 100, seed=0), finder)
+    test_zeros, _ = user_digits.load(write_zeros(tmp_path / "others", 200, seed=1), finder)
     recipe = replace(RECIPES["convnet"], epochs=3, uploads=0, rho=0.0)
 
     def accuracies(digits: Digits) -> tuple[float, float]:
         model, _ = fit(recipe, digits, seed=0)
-        read = [model.predict(scale(part.images), verbose=0).argmax(axis=1) for part in (others, mnist.test)]
-        return float((read[0] == others.labels).mean()), float((read[1] == mnist.test.labels).mean())
+        answers = [
+            model.predict(to_vectors(part.images), verbose=0).argmax(axis=1) for part in (test_zeros, mnist.test)
+        ]
+        return float((answers[0] == test_zeros.labels).mean()), float((answers[1] == mnist.test.labels).mean())
 
     train = mnist.train[:20_000]
     zeros_before, mnist_before = accuracies(train)
-    zeros_after, mnist_after = accuracies(train + own.repeated(10))
+    zeros_after, mnist_after = accuracies(train + training_zeros.repeat(10))
     assert zeros_before < 0.1
     assert zeros_after > 0.95
     assert mnist_after >= mnist_before - 0.003  # two such fits differ by as much as 0.001
@@ -61,17 +63,17 @@ def test_a_style_is_learnt_from_100_pictures_and_mnist_is_not_forgotten(
 def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
     run_training: Training, finder: Finder, tmp_path: Path
 ) -> None:
-    own = write_zeros(tmp_path / "own", 3, seed=0)
-    (own / "7").mkdir()
-    (own / "7" / "seven.png").write_bytes(SEVEN.read_bytes())
-    (own / "7" / "notes.txt").write_text("no picture")
-    Image.new("L", (100, 100), "white").save(own / "7" / "blank.png")
+    folder = write_zeros(tmp_path / "own", 3, seed=0)
+    (folder / "7").mkdir()
+    (folder / "7" / "seven.png").write_bytes(SEVEN.read_bytes())
+    (folder / "7" / "notes.txt").write_text("no image")
+    Image.new("L", (100, 100), "white").save(folder / "7" / "blank.png")
     options = ("--recipe", "dense", "--epochs", 1, "--evaluate-on", 1, "--models", tmp_path)
-    result = run_training(*options, "--extra", own, "--extra-weight", 4)
+    result = run_training(*options, "--extra", folder, "--extra-weight", 4)
     assert result.returncode == 0, result.stderr
-    assert f"4 pictures in {own} are mixed in, each 4 times an epoch." in result.stdout
+    assert f"4 images in {folder} are mixed in, each 4 times an epoch." in result.stdout
     left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
-    assert [str(own / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
+    assert [str(folder / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
     card = json.loads((tmp_path / "mnist" / "1" / store.CARD).read_text())
     assert card["finder"] == finder.checksum
     assert card["extra"]["weight"] == 4
@@ -81,7 +83,7 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
 @pytest.mark.parametrize("folder", ["missing", "empty"])
 def test_a_folder_without_digits_is_told(folder: str, finder: Finder, tmp_path: Path) -> None:
     (tmp_path / "empty" / "a").mkdir(parents=True)
-    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+    with pytest.raises(DataError, match="no images in folders 0 to 9"):
         user_digits.load(tmp_path / folder, finder)
 
 

@@ -1,1 +1,1 @@
-"""MNIST and other digits, and the batches that a network is shown."""
+"""MNIST and other digits, and the batches that a network is fitted to."""

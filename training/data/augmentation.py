@@ -1,33 +1,41 @@
-"""MNIST's images as other hands would have written them, and other pens."""
+"""Augmentation: rotation, slant, scale, shift, bending and the width of the pen."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preparation.normalize import SIDE
+from service.preparation.normalize import DIGIT_SHAPE, DIGIT_SIDE_PX
 
-# Ranges seen to keep every digit what it is: a nine turned further is a six, an eight squeezed further a one.
-TURN = np.radians(12)
-SLANT = 0.25
-SIZE = (0.85, 1.12)
-SHIFT = 1.5  # pixels
-BEND = 1.2  # pixels; of a 5x5 grid of points, after Simard, Steinkraus and Platt 2003
+# Every digit stays recognizable within these ranges. Turned further, a nine is a six; squeezed further, an eight is a
+# one.
+MAX_TURN_RADIANS = np.radians(12)
+MAX_SLANT = 0.25
+SCALE_RANGE = (0.85, 1.12)
+MAX_SHIFT_PX = 1.5
+MAX_BEND_PX = 1.2  # of each point of a 5x5 grid, after Simard, Steinkraus and Platt 2003
 
-# Of all that is drawn for a digit, in this order; the last two are for its pen.
-LOWEST, HIGHEST = np.array(
-    [(-TURN, TURN), (-SLANT, SLANT), *[SIZE] * 2, *[(-SHIFT, SHIFT)] * 2, *[(-BEND, BEND)] * 50, *[(0, 1)] * 2]
+# The bounds of the random values of a digit, in this order; the last two are for the pen.
+LOWER_BOUNDS, UPPER_BOUNDS = np.array(
+    [
+        (-MAX_TURN_RADIANS, MAX_TURN_RADIANS),
+        (-MAX_SLANT, MAX_SLANT),
+        *[SCALE_RANGE] * 2,
+        *[(-MAX_SHIFT_PX, MAX_SHIFT_PX)] * 2,
+        *[(-MAX_BEND_PX, MAX_BEND_PX)] * 50,
+        *[(0, 1)] * 2,
+    ]
 ).T
-MIDDLE = (SIDE - 1) / 2
-GRID = np.mgrid[:SIDE, :SIDE][::-1].reshape(2, -1) - MIDDLE
+CENTER_PX = (DIGIT_SIDE_PX - 1) / 2
+GRID = np.mgrid[:DIGIT_SIDE_PX, :DIGIT_SIDE_PX][::-1].reshape(2, -1) - CENTER_PX
 
 
 def augment(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn, slant, size, shift and bend digits uint8 (n, 28, 28), and draw them with other pens."""
-    drawn = rng.uniform(LOWEST, HIGHEST, (len(images), len(LOWEST)))
-    turn, slant, size, shift, bend, pen = np.split(drawn, [1, 2, 4, 6, 56], axis=1)
-    places = _matrices(turn[:, 0], slant[:, 0], size) @ GRID + MIDDLE + shift[:, :, None]
+    """Return digits uint8 (n, 28, 28) turned, slanted, scaled, shifted, bent, and with strokes of other pens."""
+    values = rng.uniform(LOWER_BOUNDS, UPPER_BOUNDS, (len(images), len(LOWER_BOUNDS)))
+    turn, slant, size, shift, bend, pen = np.split(values, [1, 2, 4, 6, 56], axis=1)
+    places = _matrices(turn[:, 0], slant[:, 0], size) @ GRID + CENTER_PX + shift[:, :, None]
     rows = zip(images, places, bend.astype(np.float32), pen, strict=True)
-    return np.stack([_redraw(_distort(image, place, points), *chances) for image, place, points, chances in rows])
+    return np.stack([_change_pen(_distort(image, place, points), *chances) for image, place, points, chances in rows])
 
 
 def _matrices(turn: NDArray[np.float64], slant: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,20 +45,20 @@ def _matrices(turn: NDArray[np.float64], slant: NDArray[np.float64], size: NDArr
 
 
 def _distort(image: NDArray[np.uint8], places: NDArray[np.float64], points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Take each pixel of a digit from its place (2, 784), moved as the 5x5 points around it are."""
-    bend = cv2.resize(points.reshape(5, 5, 2), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC).transpose(2, 0, 1)
-    columns, rows = (places.reshape(2, SIDE, SIDE) + bend).astype(np.float32)
+    """Sample each pixel of a digit at its place (2, 784), shifted by the bend of the 5x5 points around it."""
+    bend = cv2.resize(points.reshape(5, 5, 2), DIGIT_SHAPE, interpolation=cv2.INTER_CUBIC).transpose(2, 0, 1)
+    columns, rows = (places.reshape(2, *DIGIT_SHAPE) + bend).astype(np.float32)
     return cv2.remap(image, columns, rows, cv2.INTER_CUBIC)
 
 
-def _redraw(image: NDArray[np.uint8], kind: float, part: float) -> NDArray[np.uint8]:
-    """Thicken, thin or blur the strokes of some digits, in part."""
+def _change_pen(image: NDArray[np.uint8], kind: float, part: float) -> NDArray[np.uint8]:
+    """Mix a digit with itself in thicker, thinner or blurred strokes; which, or none, depends on `kind` in [0, 1]."""
     if kind < 0.2:
-        other = cv2.dilate(image, np.ones((3, 3), np.uint8))
+        changed = cv2.dilate(image, np.ones((3, 3), np.uint8))
     elif kind < 0.35:
-        other, part = cv2.erode(image, np.ones((2, 2), np.uint8)), part * 0.7
+        changed, part = cv2.erode(image, np.ones((2, 2), np.uint8)), part * 0.7
     elif kind < 0.55:
-        other = cv2.GaussianBlur(image, (0, 0), 0.8)
+        changed = cv2.GaussianBlur(image, (0, 0), 0.8)
     else:
         return image
-    return cv2.addWeighted(other, part, image, 1 - part, 0)
+    return cv2.addWeighted(changed, part, image, 1 - part, 0)

@@ -1,4 +1,4 @@
-"""MNIST's images and labels, from the file in this package or from any source."""
+"""MNIST's images and labels, from the file in this package or from another source."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -9,15 +9,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preparation.normalize import SIDE
+from service.preparation.normalize import DIGIT_SHAPE, VECTOR_SIZE
 from training.data import sources
 from training.errors import DataError
 
-TEST_PART = 1 / 6  # of the images of a source that has no test images
-HELD_OUT = 5_000  # of the training images, the last ones, for every choice there is to make
+TEST_RATIO = 1 / 6  # of the images of a source without test images
+HELD_OUT = 5_000  # the last training images, which every choice is made on
 BUNDLED = Path(__file__).parent / "mnist.npz"
 
-# SHA-256 of each array's bytes in C order, as the four files of origin hold them.
+# SHA-256 of each array's bytes in C order, as in the four original files.
 MNIST_SHA256 = {
     "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
     "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
@@ -25,7 +25,7 @@ MNIST_SHA256 = {
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
 
-IMAGE_SHAPES = ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE), (SIDE * SIDE,))
+IMAGE_SHAPES = (DIGIT_SHAPE, (*DIGIT_SHAPE, 1), (1, *DIGIT_SHAPE), (VECTOR_SIZE,))
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Digits:
         return Digits(self.images[part], self.labels[part])
 
     def checksums(self) -> dict[str, str]:
-        """Give the SHA-256 of the images' bytes and the labels'."""
+        """Return the SHA-256 of the bytes of the images and of the labels."""
         return _checksums(asdict(self))
 
-    def repeated(self, times: int) -> "Digits":
-        """Give each of them so many times."""
+    def repeat(self, times: int) -> "Digits":
+        """Return the digits, each of them `times` times."""
         return Digits(np.repeat(self.images, times, axis=0), np.repeat(self.labels, times))
 
 
@@ -63,7 +63,7 @@ class Dataset:
     y_test: NDArray[np.uint8]
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
-        """Give the four arrays by their names."""
+        """Return the four arrays by their names."""
         return asdict(self)
 
     @property
@@ -77,10 +77,10 @@ class Dataset:
         return Digits(self.x_test, self.y_test)
 
     def split(self, held_out: int) -> tuple[Digits, Digits]:
-        """Split the training images into those to fit to and the last ones, which are held out.
+        """Return the training images to fit to, and the last ones, which are held out.
 
         Raises:
-            DataError: that leaves none to fit to.
+            DataError: no image is left to fit to.
 
         """
         count = len(self.x_train) - held_out
@@ -89,7 +89,7 @@ class Dataset:
         return self.train[:count], self.train[count:]
 
     def checksums(self) -> dict[str, str]:
-        """Give the SHA-256 of each array's bytes, by its name."""
+        """Return the SHA-256 of each array's bytes, by its name."""
         return _checksums(self.arrays())
 
 
@@ -100,7 +100,8 @@ def _checksums(arrays: dict[str, NDArray[np.uint8]]) -> dict[str, str]:
 def load(source: str | None = None) -> Dataset:
     """Load the complete MNIST from this package, or data of its form from `source`.
 
-    A source is any of `sources.FORMS`. Of one without test images a part is held out for them, which is printed.
+    `sources.FORMS` lists the sources. If there are no test images, a sixth of the images is held out
+    as test images, and this is printed.
 
     Raises:
         DataError: the source is missing, damaged, or not of MNIST's form.
@@ -110,7 +111,7 @@ def load(source: str | None = None) -> Dataset:
     place = source or str(BUNDLED)
     train = _digits(arrays, "train", place)
     test = _digits(arrays, "test", place) if "x_test" in arrays else None
-    if not test or _is_sorted(train):  # the last ones are held out
+    if not test or _is_sorted(train):  # since the last images are held out
         train = train[np.random.default_rng(0).permutation(len(train))]
     dataset = Dataset(*_arrays(train), *_arrays(test)) if test else _hold_out(train, place)
     if source in (None, "keras") and dataset.checksums() != MNIST_SHA256:
@@ -127,11 +128,13 @@ def _is_sorted(digits: Digits) -> bool:
 
 
 def _hold_out(digits: Digits, source: str) -> Dataset:
-    """Hold out the last part of the digits as test images, and print how many."""
-    count = round(len(digits) * TEST_PART)
+    """Return a dataset whose test images are the last sixth of the digits, and print their number."""
+    count = round(len(digits) * TEST_RATIO)
     if not count:
         raise DataError(f"{source} has no test images, and only {len(digits)} images to hold some out of.")
-    click.echo(f"{source} has no test images: {count} of its {len(digits)} images are held out as those.", err=True)
+    click.echo(
+        f"{source} has no test images: {count} of its {len(digits)} images are held out as test images.", err=True
+    )
     return Dataset(*_arrays(digits[:-count]), *_arrays(digits[-count:]))
 
 
@@ -144,17 +147,17 @@ def _digits(arrays: sources.Arrays, part: str, source: str) -> Digits:
 
 
 def _to_images(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """Return images as uint8 (n, 28, 28); those in [0, 1] are scaled."""
+    """Return images as uint8 (n, 28, 28); pixels in [0, 1] are multiplied by 255."""
     if array.shape[1:] not in IMAGE_SHAPES or not len(array):
         raise DataError(f"{name} has shape {array.shape}, not (n, 28, 28).")
     if array.dtype.kind not in "buif":
-        raise DataError(f"{name} is {array.dtype}: it takes numbers.")
+        raise DataError(f"{name} is {array.dtype}, not numbers.")
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 255):  # nor NaN
-        raise DataError(f"{name} has pixels from {low} to {high}: they are 0 to 255, or in [0, 1].")
+        raise DataError(f"{name} has pixels from {low} to {high}; pixels must be 0 to 255, or in [0, 1].")
     scaled = array * np.float32(255) if high <= 1 else array
     whole = np.rint(scaled) if scaled.dtype.kind == "f" else scaled
-    return whole.astype(np.uint8, copy=False).reshape(-1, SIDE, SIDE)
+    return whole.astype(np.uint8, copy=False).reshape(-1, *DIGIT_SHAPE)
 
 
 def _to_labels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
@@ -162,12 +165,12 @@ def _to_labels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if array.shape not in ((len(array),), (len(array), 1)):
         raise DataError(f"{name} has shape {array.shape}, not (n,).")
     if wrong := set(np.unique(array).tolist()) - set(range(10)):
-        raise DataError(f"{name} has a label {min(wrong)!r}: they are 0 to 9.")
+        raise DataError(f"{name} has a label {min(wrong)!r}; labels must be 0 to 9.")
     return array.astype(np.uint8).ravel()
 
 
 def describe(dataset: Dataset) -> str:
-    """Describe each array by its rank, shape and dtype, in a line each."""
+    """Return a line for each array, with its rank, shape and dtype."""
     return "\n".join(
         f"{name:8} rank {array.ndim}  shape {array.shape!s:15}  dtype {array.dtype}"
         for name, array in dataset.arrays().items()
@@ -175,7 +178,7 @@ def describe(dataset: Dataset) -> str:
 
 
 def draw_samples(dataset: Dataset, path: Path, per_digit: int = 12) -> None:
-    """Draw the first training images of each digit, a row for each, as a picture file."""
+    """Write an image file of the first training images of each digit, in a row for each digit."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(per_digit * 0.6, 10 * 0.6), layout="constrained")

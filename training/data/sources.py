@@ -1,4 +1,4 @@
-"""Images and labels in the forms that people have them in: .npz, IDX, CSV, and folders of pictures."""
+"""Readers of images and labels: .npz, IDX, CSV, and folders of images."""
 
 import gzip
 import zipfile
@@ -11,22 +11,22 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from service.preparation.normalize import SIDE
+from service.preparation.normalize import VECTOR_SIZE
 from training.data import image_folders
 from training.errors import DataError
 
 Array = NDArray[Any]
 Pair = tuple[Array, Array]  # images and their labels
-Arrays = dict[str, Array]  # x_train and y_train; where there is a test part, x_test and y_test
+Arrays = dict[str, Array]  # x_train and y_train; x_test and y_test if there are test images
 
-PIXELS = SIDE * SIDE
+PIXELS = VECTOR_SIZE
 FORMS = (
     "an .npz file; a folder of the four IDX files, gzipped or not, or one that holds MNIST/raw; a CSV file of a label"
     f" and {PIXELS} pixels in each row, or a folder of train.csv and test.csv; a folder of the folders 0 to 9 with"
-    " pictures, or one of two such, train and test; or the word keras"
+    " images, or one of two such, train and test; or the word keras"
 )
 
-# The names of arrays in .npz files, in lower case: those of Keras, of MedMNIST, and of files without a test part.
+# The names of arrays in .npz files, in lower case: Keras's, MedMNIST's, and names in files without test images.
 NPZ_NAMES = {
     "x_train": ("x_train", "train_images", "images", "x"),
     "y_train": ("y_train", "train_labels", "labels", "y"),
@@ -34,14 +34,14 @@ NPZ_NAMES = {
     "y_test": ("y_test", "test_labels"),
 }
 
-# The IDX files of http://yann.lecun.com/exdb/mnist/, by the names that load_data() gives their arrays.
+# The IDX files of http://yann.lecun.com/exdb/mnist/, by the names that Keras's load_data() gives their arrays.
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
     "y_train": "train-labels-idx1-ubyte",
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-IDX_FOLDERS = ("", "raw", "MNIST/raw")  # torchvision's are in the last
+IDX_FOLDERS = ("", "raw", "MNIST/raw")  # the last is torchvision's
 IDX_UNSIGNED_BYTE = 0x08
 
 TRAIN_NAMES, TEST_NAMES = ("train", "training", "mnist_train"), ("test", "testing", "mnist_test")
@@ -50,10 +50,10 @@ LABEL_NAMES = ("label", "class", "digit", "target")
 
 
 def read(path: Path) -> Arrays:
-    """Read a file or folder of any of the `FORMS` but the last.
+    """Read a file or folder of any of the `FORMS` but the word keras.
 
     Raises:
-        DataError: it is missing, damaged, or of another form.
+        DataError: the file or folder is missing, damaged, or of another form.
 
     """
     if path.is_dir():
@@ -63,21 +63,21 @@ def read(path: Path) -> Arrays:
     if path.suffix == ".npz":
         return read_npz(path)
     if path.name.endswith(CSV_SUFFIXES):
-        return _name("train", _read_csv(path))
-    raise DataError(f"{path} is of no form that is read. Those are read: {FORMS}.")
+        return _name_arrays("train", _read_csv(path))
+    raise DataError(f"{path} is not a data set. Use one of these: {FORMS}.")
 
 
 def read_npz(path: Path) -> Arrays:
-    """Read the arrays of an .npz file, by any of the `NPZ_NAMES`.
+    """Read the arrays of an .npz file, under any of the `NPZ_NAMES`.
 
     Raises:
-        DataError: it is no such file, or damaged, or is missing the arrays.
+        DataError: the file is damaged, or is missing arrays.
 
     """
     try:
         with np.load(path) as file:
             keys = {key.lower(): key for key in file}
-            names = {name: keys[other] for name, others in NPZ_NAMES.items() for other in others if other in keys}
+            names = {name: keys[alias] for name, aliases in NPZ_NAMES.items() for alias in aliases if alias in keys}
             arrays = {name: file[key] for name, key in names.items()}
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is not an .npz file of arrays, or is damaged: {error}.") from error
@@ -87,10 +87,10 @@ def read_npz(path: Path) -> Arrays:
 
 
 def read_keras() -> Arrays:
-    """Load MNIST by Keras, which downloads it once.
+    """Load MNIST with Keras, which downloads it once.
 
     Raises:
-        DataError: Keras can't.
+        DataError: Keras can't load it.
 
     """
     import keras
@@ -108,13 +108,13 @@ def _read_folder(folder: Path) -> Arrays:
             return {array: _read_idx(folder / name, file) for array, file in IDX_FILES.items()}
     if train := _find(folder, TRAIN_NAMES, CSV_SUFFIXES):
         return _read_csvs(train, _find(folder, TEST_NAMES, CSV_SUFFIXES))
-    if image_folders.are_in(folder):
-        return _name("train", image_folders.read(folder))
-    if (train := _find(folder, TRAIN_NAMES)) and image_folders.are_in(train):
+    if image_folders.has_digit_folders(folder):
+        return _name_arrays("train", image_folders.read(folder))
+    if (train := _find(folder, TRAIN_NAMES)) and image_folders.has_digit_folders(train):
         test = _find(folder, TEST_NAMES)
-        arrays = _name("train", image_folders.read(train))
-        return arrays | _name("test", image_folders.read(test)) if test else arrays
-    raise DataError(f"{folder} holds nothing that is read. Those are read: {FORMS}.")
+        arrays = _name_arrays("train", image_folders.read(train))
+        return arrays | _name_arrays("test", image_folders.read(test)) if test else arrays
+    raise DataError(f"{folder} holds no data set. Use one of these: {FORMS}.")
 
 
 def _find(folder: Path, names: Iterable[str], suffixes: Iterable[str] = ("",)) -> Path | None:
@@ -122,17 +122,17 @@ def _find(folder: Path, names: Iterable[str], suffixes: Iterable[str] = ("",)) -
     return next((path for path in paths if path.exists()), None)
 
 
-def _name(part: str, pair: Pair) -> Arrays:
+def _name_arrays(part: str, pair: Pair) -> Arrays:
     return {f"x_{part}": pair[0], f"y_{part}": pair[1]}
 
 
 def _find_idx(folder: Path, name: str) -> Path | None:
-    dotted = name.replace("-idx", ".idx")  # as some mirrors and unpackers name them
+    dotted = name.replace("-idx", ".idx")  # the form of some mirrors and archive programs
     return _find(folder, (name, dotted), ("", ".gz"))
 
 
 def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
-    """Read an IDX file: two zero bytes, type, rank, the sizes as big-endian uint32, then the values."""
+    """Read an IDX file: two zero bytes, type, rank, sizes as big-endian uint32, then values."""
     if not (path := _find_idx(folder, name)):
         raise DataError(f"There is no {name} or {name}.gz in {folder}.")
     try:
@@ -149,25 +149,25 @@ def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
 
 
 def _read_csvs(train: Path, test: Path | None) -> Arrays:
-    arrays = _name("train", _read_csv(train))
+    arrays = _name_arrays("train", _read_csv(train))
     if test and len(_first_row(test)) == PIXELS:
         click.echo(f"Left out: {test} has no labels.", err=True)
     elif test:
-        arrays |= _name("test", _read_csv(test))
+        arrays |= _name_arrays("test", _read_csv(test))
     return arrays
 
 
 def _read_csv(path: Path) -> Pair:
-    """Read a label and 784 pixels from each row; the label is first, or where a header says so."""
+    """Read a label and 784 pixels from each row; the label comes first, or where a header names it."""
     names = [name.strip(' "\r\n').lower() for name in _first_row(path)]
     if len(names) != 1 + PIXELS:
         missing = "no labels" if len(names) == PIXELS else f"{len(names)} columns"
-        raise DataError(f"{path} has {missing}: a row is a label and {PIXELS} pixels, with a comma between them.")
-    heads = 0 if names[0].replace(".", "").isdecimal() else 1
+        raise DataError(f"{path} has {missing}: a row must be a label and {PIXELS} pixels, separated by commas.")
+    header_rows = 0 if names[0].replace(".", "").isdecimal() else 1
     label = next((place for place, name in enumerate(names) if name in LABEL_NAMES), 0)
     try:
         with _open_text(path) as file:
-            rows = np.loadtxt(file, np.float32, delimiter=",", skiprows=heads, ndmin=2)
+            rows = np.loadtxt(file, np.float32, delimiter=",", skiprows=header_rows, ndmin=2)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}.") from error
     return np.delete(rows, label, axis=1), rows[:, label]

@@ -1,4 +1,4 @@
-"""Digits of your own: folders 0 to 9 of pictures, prepared by the service's own code."""
+"""The user's own digits: images in folders 0 to 9, prepared by the service's own code."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from training.data.datasets import Digits
 
 
 def load(folder: Path, finder: Finder) -> tuple[Digits, list[str]]:
-    """Read every file in the folders 0 to 9 of a folder, and give a sentence for each that can't be read.
+    """Read every file in the folders 0 to 9 of a folder; return the digits, and a sentence for each unreadable file.
 
     Raises:
         DataError: there is no such folder, it has no folders 0 to 9, or no file in them can be read.

@@ -1,4 +1,4 @@
-"""How good a finder is: how uploads are read with it, and what it marks in scenes that it was not fitted to."""
+"""The evaluation of a finder: how uploads are read with it, and what it marks in scenes it was not fitted to."""
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -17,52 +17,50 @@ from service.errors import NoDigit
 from service.models.loading import Model
 from service.preparation.decode import decode
 from service.preparation.finder import Finder
-from service.preparation.looks import SIDE_PX
-from service.preparation.normalize import SIDE, place, scale
-from service.preparation.segmentation import MIN_INK, Marks, peaks
+from service.preparation.looks import LOOK_SIDE_PX
+from service.preparation.normalize import DIGIT_SHAPE, center_ink, to_vectors
+from service.preparation.segmentation import MIN_INK, Maps, find_peaks
+from service.preparation.types import Gray
 from service.settings import Settings
 from training.data.datasets import Digits
-from training.evaluate import Answers
+from training.evaluate import EVALUATION_SEED, Predictions
+from training.finder.data import SCENES_PER_CHUNK
 from training.synthetic import conditions, scenes
-from training.synthetic.glyphs import Source
-from training.synthetic.prepare import load_once
+from training.synthetic.glyphs import GlyphSource
+from training.synthetic.prepare import load_finder
 from training.synthetic.scenes import Scene
 
-Gray = NDArray[np.uint8]
-
-SEED = 10_000  # of uploads and scenes, the same for all finders
-SCENES_PER_UPLOAD = 20  # of a condition
-CHUNK = 100  # scenes that a process draws at once
-HANDS = 0.4  # the part of digits in scenes that are letterforms, whatever a finder was fitted to
-NEAR_PX = 8.0  # a center is found within so many pixels of a look
-SHOWN_PX = 112  # the longer side of an upload as it is shown
+SCENES_PER_UPLOAD = 20  # for each upload of a condition
+EVALUATION_HANDS = 0.4  # the part of digits in scenes that are letterforms, whatever a finder was fitted to
+MAX_CENTER_DISTANCE_PX = 8.0  # of a center that is found, in pixels of a look
+THUMBNAIL_SIDE_PX = 112  # the longer side of an upload in the report
 
 
 @dataclass(frozen=True)
-class Reading:
-    """An upload, the ink found in it, and the digit made of that; a blank one where no ink was found."""
+class UploadReading:
+    """An upload, the ink found in it, and the digit made of the ink, which is blank if no ink was found."""
 
     condition: str
     label: int
-    page: Gray  # (height, width), 112 at most
+    image: Gray  # (height, width), 112 at most
     ink: Gray | None  # (height, width), of 255
     digit: Gray  # (28, 28)
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What is marked in scenes: pixels of ink, and centers."""
+class MarkCounts:
+    """Counts of what is marked in scenes: pixels of ink, and centers."""
 
     scenes: int = 0
     ink: int = 0
-    marked: int = 0  # as ink
-    overlap: int = 0  # of both
+    marked: int = 0  # pixels marked as ink
+    overlap: int = 0  # pixels of ink that are marked
     centers: int = 0
-    found: int = 0
-    invented: int = 0
+    centers_found: int = 0
+    centers_invented: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(left + right for left, right in zip(astuple(self), astuple(other), strict=True)))
+    def __add__(self, other: "MarkCounts") -> "MarkCounts":
+        return MarkCounts(*(left + right for left, right in zip(astuple(self), astuple(other), strict=True)))
 
     def metrics(self) -> dict[str, float]:
         """Return the parts of ink found and invented, their Dice coefficient, and counts of centers."""
@@ -72,19 +70,19 @@ class Counts:
             "ink_invented": 1 - self.overlap / max(self.marked, 1),
             "ink_dice": 2 * self.overlap / max(self.ink + self.marked, 1),
             "centers": self.centers,
-            "centers_found": self.found,
-            "centers_missed": self.centers - self.found,
-            "centers_invented": self.invented,
+            "centers_found": self.centers_found,
+            "centers_missed": self.centers - self.centers_found,
+            "centers_invented": self.centers_invented,
         }
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Uploads as read with a finder, the answers of a classifier, and what the finder marks in scenes."""
+class FinderEvaluation:
+    """Uploads as read with a finder, the predictions of a classifier, and what the finder marks in scenes."""
 
-    readings: list[Reading]
-    answers: Answers
-    counts: Counts
+    readings: list[UploadReading]
+    predictions: Predictions
+    counts: MarkCounts
 
     @property
     def refused(self) -> NDArray[np.bool_]:
@@ -94,11 +92,11 @@ class Evaluation:
     @property
     def errors(self) -> NDArray[np.bool_]:
         """The uploads that are refused or read wrong, (n,)."""
-        errors: NDArray[np.bool_] = self.answers.errors | self.refused
+        errors: NDArray[np.bool_] = self.predictions.errors | self.refused
         return errors
 
     def conditions(self) -> dict[str, NDArray[np.bool_]]:
-        """Return each condition, and which uploads are made under it, (n,)."""
+        """Return each condition, and whether each upload is made under it, (n,)."""
         names = np.array([reading.condition for reading in self.readings])
         return {str(name): names == name for name in dict.fromkeys(names)}
 
@@ -117,74 +115,80 @@ class Evaluation:
         }
 
 
-def evaluate(models: Path, classifier: Model, originals: Digits, count: int) -> Evaluation:
-    """Evaluate the finder of a folder of models, on all cores; the same finder gives the same, on any number of them.
+def evaluate(models: Path, classifier: Model, originals: Digits, count: int) -> FinderEvaluation:
+    """Evaluate the finder of a folder of models, on all cores. The result does not depend on the number of cores.
 
     Args:
-        models: holds the finder.
-        classifier: reads the digits that are made of the ink found.
-        originals: MNIST's images that no scene that the finder was fitted to has; uploads and scenes are made of them.
-        count: uploads of each condition; there are twenty times as many scenes.
+        models: the folder that holds the finder.
+        classifier: reads the digits that are made of the ink.
+        originals: images of MNIST that the finder was not fitted to; uploads and scenes are made of them.
+        count: the number of uploads of each condition, and a twentieth of the number of scenes.
 
     Raises:
         ModelError: the finder is damaged, or can't be read.
 
     """
     with parallel.pool() as pool:
-        source = Source(originals, HANDS)
-        reading = [
-            parallel.submit(pool, partial(_read, models), task) for task in conditions.tasks(originals, count, SEED)
+        source = GlyphSource(originals, EVALUATION_HANDS)
+        pending_readings = [
+            parallel.submit(pool, partial(_read, models), task)
+            for task in conditions.choose_tasks(originals, count, EVALUATION_SEED)
         ]
-        marking = [parallel.submit(pool, partial(_mark, models, source), seed) for seed in _chunks(count)]
-        readings = [reading for future in reading for reading in future.result()]
-        counts = sum((future.result() for future in marking), Counts())
+        pending_counts = [parallel.submit(pool, partial(_mark, models, source), chunk) for chunk in _split(count)]
+        readings = [reading for future in pending_readings for reading in future.result()]
+        counts = sum((future.result() for future in pending_counts), MarkCounts())
     digits = np.stack([reading.digit for reading in readings])
     labels = np.array([reading.label for reading in readings], np.uint8)
-    return Evaluation(readings, Answers(digits, labels, classifier.predict(scale(digits))), counts)
+    return FinderEvaluation(readings, Predictions(digits, labels, classifier.predict(to_vectors(digits))), counts)
 
 
-def _read(models: Path, task: conditions.Task) -> list[Reading]:
-    cv2.setNumThreads(1)  # there is a process for each core
-    loaded, limits = load_once(models), Settings()
-    pages = ((upload, decode(upload.data, limits.max_pixels, limits.max_frames)) for upload in conditions.draw(task))
-    return [Reading(upload.condition, upload.label, _shrink(page), *_find(page, loaded)) for upload, page in pages]
+def _read(models: Path, task: conditions.ConditionTask) -> list[UploadReading]:
+    cv2.setNumThreads(1)  # since there is a process for each core
+    finder, limits = load_finder(models), Settings()
+    images = (
+        (upload, decode(upload.data, limits.max_pixels, limits.max_frames)) for upload in conditions.draw_task(task)
+    )
+    return [
+        UploadReading(upload.condition, upload.label, _shrink(image), *_find(image, finder)) for upload, image in images
+    ]
 
 
-def _find(page: Gray, loaded: Finder) -> tuple[Gray | None, Gray]:
-    """Return the ink of a page, and the digit made of it."""
+def _find(image: Gray, finder: Finder) -> tuple[Gray | None, Gray]:
+    """Return the ink of an image, and the digit made of it."""
     try:
-        ink = loaded.find(page).ink
+        ink = finder.find(image).ink
     except NoDigit:
-        return None, np.zeros((SIDE, SIDE), np.uint8)
-    return np.rint(ink * 255).astype(np.uint8), place(ink)
+        return None, np.zeros(DIGIT_SHAPE, np.uint8)
+    return np.rint(ink * 255).astype(np.uint8), center_ink(ink)
 
 
-def _shrink(page: Gray) -> Gray:
-    image = Image.fromarray(page)
-    image.thumbnail((SHOWN_PX, SHOWN_PX))
-    return np.asarray(image)
+def _shrink(image: Gray) -> Gray:
+    thumbnail = Image.fromarray(image)
+    thumbnail.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX))
+    return np.asarray(thumbnail)
 
 
-def _chunks(count: int) -> Iterator[tuple[int, int, int]]:
+def _split(count: int) -> Iterator[tuple[int, int, int]]:
+    """Yield for each chunk of scenes its seed, in two parts, and its size."""
     total = count * SCENES_PER_UPLOAD
-    for start in range(0, total, CHUNK):
-        yield SEED, start, min(CHUNK, total - start)
+    for start in range(0, total, SCENES_PER_CHUNK):
+        yield EVALUATION_SEED, start, min(SCENES_PER_CHUNK, total - start)
 
 
-def _mark(models: Path, source: Source, chunk: tuple[int, int, int]) -> Counts:
+def _mark(models: Path, source: GlyphSource, chunk: tuple[int, int, int]) -> MarkCounts:
     cv2.setNumThreads(1)
-    loaded = load_once(models)
+    finder = load_finder(models)
     rng = np.random.default_rng(chunk[:2])
     drawn = [scenes.draw(source, rng) for _ in range(chunk[2])]
-    marks = (loaded.mark(scene.look[None])[0] for scene in drawn)
-    return sum(map(_count, drawn, marks), Counts())
+    maps = (finder.predict(scene.look[None])[0] for scene in drawn)
+    return sum(map(_count, drawn, maps), MarkCounts())
 
 
-def _count(scene: Scene, marks: Marks) -> Counts:
-    ink, marked = scene.ink > 127, marks.ink > MIN_INK
-    centers = peaks(marks.centers)
-    shown = scene.centers[((scene.centers >= 0) & (scene.centers < SIDE_PX)).all(axis=1)]  # a digit may be cut
-    distances = np.linalg.norm(shown[:, None] - centers, axis=2)
-    found = int((distances[linear_sum_assignment(distances)] < NEAR_PX).sum())
+def _count(scene: Scene, maps: Maps) -> MarkCounts:
+    ink, marked = scene.ink > 127, maps.ink > MIN_INK
+    centers = find_peaks(maps.centers)
+    visible = scene.centers[((scene.centers >= 0) & (scene.centers < LOOK_SIDE_PX)).all(axis=1)]  # a digit may be cut
+    distances = np.linalg.norm(visible[:, None] - centers, axis=2)
+    matched = int((distances[linear_sum_assignment(distances)] < MAX_CENTER_DISTANCE_PX).sum())
     pixels = int(ink.sum()), int(marked.sum()), int((ink & marked).sum())
-    return Counts(1, *pixels, len(shown), found, len(centers) - found)
+    return MarkCounts(1, *pixels, len(visible), matched, len(centers) - matched)

@@ -1,27 +1,27 @@
-"""The finder's network: where in a look the ink of digits is, their centers, and the center of each cell's ink."""
+"""The finder's network, which marks the ink of digits in a look, their centers, and each cell's offset to a center."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from service.preparation.looks import SIDE_PX
+from service.preparation.looks import LOOK_SIDE_PX
 
-CONTRAST_FLOOR = 4.0  # levels, added to the standard deviation, so that a blank image's noise is not made ink
+CONTRAST_FLOOR_LEVELS = 4.0  # added to the standard deviation, so that noise in a blank image is not taken for ink
 
 
 def build(width: float = 1.0) -> keras.Model:
     """Build a network from looks float32 (n, 128, 128), levels of 0 to 255, to logits and offsets.
 
-    It gives the logits of ink (n, 128, 128), those of centers (n, 32, 32), and offsets (n, 32, 32, 2): x, y from each
-    cell to the center of the digit whose ink is in it, in units of 16 pixels.
+    The outputs are the logits of ink (n, 128, 128) and of centers (n, 32, 32), and offsets (n, 32, 32, 2): x, y from
+    each cell to the center of the digit whose ink is in it, in units of 16 pixels.
     """
     channels = [round(width * count / 4) * 4 for count in (12, 24, 48, 72, 80)]
-    image = keras.Input((SIDE_PX, SIDE_PX), name="image")
+    image = keras.Input((LOOK_SIDE_PX, LOOK_SIDE_PX), name="image")
     level = ops.expand_dims(image, -1)
     level = level - ops.mean(level, axis=(1, 2, 3), keepdims=True)
     spread = ops.sqrt(ops.mean(ops.square(level), axis=(1, 2, 3), keepdims=True))
-    level = level / (spread + CONTRAST_FLOOR)
+    level = level / (spread + CONTRAST_FLOOR_LEVELS)
     steps = [level]
     for number, count in enumerate(channels):
         down = _convolve(steps[-1], count, 5 if number == 0 else 3, strides=2)
@@ -48,36 +48,36 @@ def _residual(tensor: Any, channels: int) -> Any:
 
 
 def _join(tensor: Any, skip: Any, channels: int) -> Any:
-    """Enlarge a tensor twofold, and join it with what was seen at that size."""
+    """Upsample a tensor twofold, and concatenate it with the skip connection of that size."""
     if tensor.shape[-1] > channels:
         tensor = layers.Conv2D(channels, 1, use_bias=False)(tensor)
     return layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(tensor), skip])
 
 
 def _to_pixels(tensor: Any) -> Any:
-    """Lay four channels (n, 64, 64, 4) out as pixels (n, 128, 128)."""
-    half = SIDE_PX // 2
+    """Rearrange four channels (n, 64, 64, 4) to pixels (n, 128, 128)."""
+    half = LOOK_SIDE_PX // 2
     blocks = ops.transpose(ops.reshape(tensor, (-1, half, half, 2, 2)), (0, 1, 3, 2, 4))
-    return ops.reshape(blocks, (-1, SIDE_PX, SIDE_PX))
+    return ops.reshape(blocks, (-1, LOOK_SIDE_PX, LOOK_SIDE_PX))
 
 
 def ink_loss(true: Any, logits: Any) -> Any:
-    """Return cross-entropy, in which ink weighs five times, plus soft Dice (Milletari and others 2016)."""
+    """Return the cross-entropy, with a weight of 5 for ink, plus the soft Dice loss (Milletari and others 2016)."""
     entropy = _entropy(true, logits) * (1 + 4 * true)
-    shown = ops.sigmoid(logits)
-    overlap = ops.sum(true * shown, axis=(1, 2))
-    total = ops.sum(true + shown, axis=(1, 2))
+    probabilities = ops.sigmoid(logits)
+    overlap = ops.sum(true * probabilities, axis=(1, 2))
+    total = ops.sum(true + probabilities, axis=(1, 2))
     dice = 1 - (2 * overlap + 20) / (total + 20)
     return 2 * ops.mean(entropy, axis=(1, 2)) + dice
 
 
 def centers_loss(true: Any, logits: Any) -> Any:
-    """Return cross-entropy, in which centers weigh twenty times."""
+    """Return the cross-entropy, with a weight of about 20 for centers."""
     return 3 * ops.mean(_entropy(true, logits) * (1 + 20 * true), axis=(1, 2))
 
 
 def offsets_loss(true: Any, offsets: Any) -> Any:
-    """Return the mean distance from the right offsets, where there is ink: the third channel is 1 there."""
+    """Return the mean distance from the true offsets over cells with ink, where the third channel is 1."""
     inked = true[..., 2]
     distance = ops.sum(ops.abs(true[..., :2] - offsets), axis=-1)
     return 0.5 * ops.sum(distance * inked, axis=(1, 2)) / (ops.sum(inked, axis=(1, 2)) + 4)

@@ -1,1 +1,1 @@
-"""The networks, how each is fitted, and the state of a fit."""
+"""The networks, the models that fit them, and the state of a fit."""

@@ -1,4 +1,4 @@
-"""The state of a fit after its last finished epoch, from which it goes on after an interruption."""
+"""The state of a fit after its last finished epoch, from which the fit goes on after an interruption."""
 
 import json
 import os
@@ -10,9 +10,9 @@ import numpy as np
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Keeps the history, and writes it with all variables to a file after every epoch, if there is a path for one.
+    """Keeps the history, and writes it with all variables to a file after every epoch, if there is a path.
 
-    The variables are the weights, the optimizer's and those of random layers.
+    The variables are those of the network, of the optimizer and of random layers.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -21,12 +21,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.history: dict[str, list[float]] = {}
 
     def restore(self, model: keras.Model) -> int:
-        """Set a compiled model to the state in the file, if there is one, and give the number of finished epochs."""
+        """Set a compiled model to the state in the file, if there is one, and return the number of finished epochs."""
         if self.path is None or not self.path.exists():
             return 0
         with np.load(self.path) as file:
             self.history = json.loads(str(file["history"]))
-            for number, variable in enumerate(_state(model)):
+            for number, variable in enumerate(_list_variables(model)):
                 variable.assign(file[f"variable_{number}"])
         return len(self.history["loss"])
 
@@ -38,8 +38,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self._write(self.path)
 
     def _write(self, path: Path) -> None:
-        """Write the file in one step: killed at any moment, it is that of this epoch or of the one before."""
-        arrays = {f"variable_{number}": np.asarray(variable) for number, variable in enumerate(_state(self.model))}
+        """Write the file in one step: if the process is killed, the file is that of this epoch or of the last one."""
+        variables = _list_variables(self.model)
+        arrays = {f"variable_{number}": np.asarray(variable) for number, variable in enumerate(variables)}
         unfinished = path.with_suffix(".unfinished")
         with open(unfinished, "wb") as file:
             np.savez(file, allow_pickle=False, history=np.array(json.dumps(self.history)), **arrays)
@@ -48,6 +49,6 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         unfinished.replace(path)
 
 
-def _state(model: keras.Model) -> list[keras.Variable]:
+def _list_variables(model: keras.Model) -> list[keras.Variable]:
     model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

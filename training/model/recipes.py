@@ -1,4 +1,4 @@
-"""The networks that can be trained, each with how it is compiled and fitted."""
+"""The networks that can be trained, and the settings that each is fitted with."""
 
 import math
 from collections.abc import Callable
@@ -9,62 +9,46 @@ from keras import layers
 
 from training.data.batches import NO_DIGIT
 from training.data.datasets import HELD_OUT
-from training.model.sam import SharpnessAware
-from training.model.split_batch import Halves
-
-OPTIMIZERS: dict[str, Callable[..., keras.Optimizer]] = {
-    "sgd": keras.optimizers.SGD,
-    "momentum": lambda **settings: keras.optimizers.SGD(momentum=0.9, **settings),
-    "adagrad": keras.optimizers.Adagrad,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adam": keras.optimizers.Adam,
-    "adamw": lambda **settings: keras.optimizers.AdamW(weight_decay=0.02, **settings),
-}
+from training.model.sam import SAMModel
+from training.model.split_batch import SplitBatchModel
+from training.settings import OPTIMIZERS, FitSettings
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A network and the settings it is fitted with, each of which the command line overrides."""
+@dataclass(frozen=True, kw_only=True)
+class Recipe(FitSettings):
+    """A network, and the settings that it is fitted with."""
 
     build: Callable[[], keras.Model]
-    optimizer: str
-    epochs: int
-    batch_size: int
-    learning_rate: float | None = None  # None: the optimizer's own default
-    augmented: bool = False  # fitted to ever new variations, the learning rate rising to its value and falling to 0
-    held_out: int = 0  # of the training images, kept for validation
-    repeats: int = 1  # times that each of MNIST's images is in an epoch, so that the others don't outweigh them
-    uploads: int = 0  # of each condition, made of the others and fitted to beside them
-    hands: int = 0  # letterforms in scenes, of hands that MNIST lacks, fitted to beside the images
-    scenes: int = 0  # of MNIST's images, fitted to beside them
-    numbers: int = 0  # scenes of several digits, fitted to beside them
-    outliers: int = 0  # pictures in each batch that are no digits: the eleventh answer
-    rho: float = 0.0  # how far from the weights a step looks for a worse loss, in 1.7 times the time; 0: nowhere
 
     def compile(self, network: keras.Model, images: int) -> keras.Model:
-        """Make a network ready to be fitted to so many images."""
-        rate = {} if self.learning_rate is None else {"learning_rate": self._schedule(images)}
+        """Return the model that fits a network to a number of images."""
         model, steps = self._wrap(network), self.steps(images)
         model.compile(
-            optimizer=OPTIMIZERS[self.optimizer](**rate),
+            optimizer=self._build_optimizer(images),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
-            # Several steps between two returns to Python: the same weights, in about 0.6 of the time. As many as divide
-            # those of an epoch, since Keras would go on into the next.
+            # Several steps between two returns to Python: the same weights, in about 0.6 of the time. The count divides
+            # the steps of an epoch, since Keras would go on into the next epoch.
             steps_per_execution=max(count for count in range(1, 17) if steps % count == 0),
         )
         return model
 
     def _wrap(self, network: keras.Model) -> keras.Model:
         if self.rho:
-            return SharpnessAware(network, self.rho)
-        return Halves(network) if self.augmented else network
+            return SAMModel(network, self.rho)
+        return SplitBatchModel(network) if self.augmented else network
 
     def steps(self, images: int) -> int:
-        """Count the batches of an epoch; augmented ones are all whole."""
+        """Count the batches of an epoch; every augmented batch is full."""
         return images // self.batch_size if self.augmented else math.ceil(images / self.batch_size)
 
+    def _build_optimizer(self, images: int) -> keras.Optimizer:
+        name, arguments = OPTIMIZERS[self.optimizer]
+        rate = {} if self.learning_rate is None else {"learning_rate": self._schedule(images)}
+        return getattr(keras.optimizers, name)(**arguments, **rate)
+
     def _schedule(self, images: int) -> object:
+        """Return the learning rate, or the schedule of an augmented fit: a linear rise, then a fall along a cosine."""
         if not self.augmented:
             return self.learning_rate
         steps = self.steps(images) * self.epochs
@@ -83,10 +67,10 @@ def build_dense() -> keras.Model:
 
 
 def build_convnet() -> keras.Model:
-    """Build a small convolutional network: most of its work at 14x14, where a stroke is a pixel wide.
+    """Build a small convolutional network, which does most of its work at 14x14, where a stroke is a pixel wide.
 
-    It has eleven answers: the ten digits, and that there is none. Wider and deeper ones did not read held-out images
-    better; what each ingredient of the recipe gains is in the README.
+    It has eleven outputs: the ten digits, and no digit. Wider and deeper networks did not read held-out images better;
+    training/README.md has a table of what each ingredient of the recipe gains.
     """
     return keras.Sequential(
         [
@@ -112,9 +96,9 @@ def _convolution(filters: int, size: int, strides: int = 1) -> list[keras.Layer]
 
 RECIPES = {
     # Chapter 2 of Deep Learning with Python: about 97.9% on the test images.
-    "dense": Recipe(build_dense, optimizer="rmsprop", epochs=5, batch_size=128),
+    "dense": Recipe(build=build_dense, optimizer="rmsprop", epochs=5, batch_size=128),
     "convnet": Recipe(
-        build_convnet,
+        build=build_convnet,
         optimizer="adamw",
         epochs=18,
         batch_size=128,

@@ -1,1 +1,1 @@
-"""The report of a version."""
+"""The reports of versions and finders."""

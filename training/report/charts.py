@@ -1,4 +1,4 @@
-"""Charts and maps of the report: matplotlib's SVG, and pixels, without a file of their own."""
+"""Charts and maps of the reports, as data: URLs of SVG files by matplotlib, and as pixels."""
 
 import base64
 import io
@@ -14,18 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from service.inference.visualization import HELPED
-from training.evaluate import BINS, Answers, reliability
+from service.inference.visualization import SUPPORTING_COLOR
+from training.evaluate import BINS, Predictions, bin_by_confidence
 
 STYLE = {
     "axes.axisbelow": True, "axes.grid": True, "axes.grid.axis": "y",
     "axes.spines.right": False, "axes.spines.top": False, "font.size": 8.5, "legend.frameon": False,
     "lines.linewidth": 1.4, "lines.markersize": 3,
     "xtick.major.size": 0, "ytick.major.size": 0, "ytick.minor.size": 0,
-    "svg.fonttype": "none",  # letters, not their outlines: small, and as crisp as the page's own
-    "svg.hashsalt": "report",  # the same names inside each time
+    "svg.fonttype": "none",  # text, not outlines: fewer bytes, and as sharp as the page's text
+    "svg.hashsalt": "report",  # the same names within the file each time
 }  # fmt: skip
-# Scales that give small losses, and accuracies near 1, the room that their differences need.
+# Scales that show differences of small losses, and of accuracies near 1.
 SCALES = {"loss": "log", "accuracy": "logit"}
 TICKS = {
     "loss": [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)],
@@ -35,32 +35,32 @@ TICKS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as data: URLs of an SVG file with nothing behind it: for light pages, and for dark ones."""
+    """A chart as data: URLs of SVG files with a transparent background, for light pages and for dark pages."""
 
     light: str
     dark: str
 
 
-def curves(history: dict[str, list[float]], key: str) -> Chart:
-    """Draw `loss` or `accuracy` by epoch, of training and, where some were held out, of held-out images."""
+def draw_curves(history: dict[str, list[float]], key: str) -> Chart:
+    """Draw `loss` or `accuracy` by epoch, of the training images and of held-out images if there are any."""
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         for name, label in ((key, "training"), (f"val_{key}", "held out")):
             if name in history:
-                values = np.clip(history[name], TICKS[key][0], TICKS[key][-1])  # no scale has room for 0 or 1
+                values = np.clip(history[name], TICKS[key][0], TICKS[key][-1])  # neither scale can show 0 or 1
                 axes.plot(np.arange(1, len(values) + 1), values, "o-", label=label, clip_on=False)
         axes.set(xlabel="epoch", xlim=(0.5, len(history[key]) + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         axes.set_title(key.capitalize(), loc="left")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-        _stretch(axes, key)
+        _fit_axis(axes, key)
 
     return _draw(plot, height=2.7)
 
 
-def losses(history: dict[str, list[float]], names: Sequence[str], rounds: int) -> Chart:
-    """Draw losses `NAME_loss` of training by epoch, each of which has so many rounds, and losses at the end of each."""
+def draw_losses(history: dict[str, list[float]], names: Sequence[str], rounds: int) -> Chart:
+    """Draw the training losses `NAME_loss` by epoch; an epoch has `rounds` rounds, each with a loss at its end."""
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -71,13 +71,13 @@ def losses(history: dict[str, list[float]], names: Sequence[str], rounds: int) -
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         axes.set_title("Loss", loc="left")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), borderaxespad=0)
-        _stretch(axes, "loss")
+        _fit_axis(axes, "loss")
 
     return _draw(plot, height=2.7)
 
 
-def _stretch(axes: Axes, key: str) -> None:
-    """Scale what was plotted, from the tick below to the tick above."""
+def _fit_axis(axes: Axes, key: str) -> None:
+    """Set the limits of the vertical axis to the ticks below and above the plotted values."""
     values, ticks = np.concatenate([line.get_ydata() for line in axes.lines]), TICKS[key]
     lowest, highest = np.searchsorted(ticks, [values.min(), values.max()])
     axes.set_yscale(SCALES[key])
@@ -86,16 +86,16 @@ def _stretch(axes: Axes, key: str) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def reliability_diagram(answers: Answers) -> Chart:
-    """Draw the accuracy of answers by their confidence, above how many there are of each."""
-    counts, confidence, accuracy = reliability(answers.confidences, ~answers.errors)
-    some, middles = counts > 0, (np.arange(BINS) + 0.5) / BINS
+def draw_reliability(predictions: Predictions) -> Chart:
+    """Draw the accuracy of predictions by confidence, above their number by confidence."""
+    counts, confidence, accuracy = bin_by_confidence(predictions.confidences, ~predictions.errors)
+    filled, middles = counts > 0, (np.arange(BINS) + 0.5) / BINS
 
     def plot(figure: Figure) -> None:
         upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         upper.bar(middles, accuracy, 0.9 / BINS, alpha=0.3)
         upper.plot([0, 1], [0, 1], "--", color=matplotlib.rcParams["text.color"], linewidth=0.8)
-        upper.plot(confidence[some], accuracy[some], "o", color="C0", markersize=4, clip_on=False)
+        upper.plot(confidence[filled], accuracy[filled], "o", color="C0", markersize=4, clip_on=False)
         upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
         upper.yaxis.set_major_formatter(PercentFormatter(1))
         lower.bar(middles, counts, 0.9 / BINS, color="C1")
@@ -107,14 +107,14 @@ def reliability_diagram(answers: Answers) -> Chart:
     return _draw(plot, height=4)
 
 
-def overlay(digit: NDArray[np.uint8], gradient: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay the size of a gradient float32 (28, 28) in orange over a digit uint8 (28, 28): RGB uint8 (28, 28, 3).
+def overlay_gradient(digit: NDArray[np.uint8], gradient: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Draw the absolute gradient float32 (28, 28) in orange over a digit uint8 (28, 28): RGB uint8 (28, 28, 3).
 
-    The colour is the fuller the nearer to the largest absolute value.
+    The largest absolute value has the full color.
     """
     size = np.abs(gradient)[:, :, np.newaxis]
-    gray = 0.5 * digit[:, :, np.newaxis]  # dimmed, so that the colour stands out
-    blended: NDArray[np.uint8] = np.rint(gray + (HELPED - gray) * size / (size.max() or 1)).astype(np.uint8)
+    gray = 0.5 * digit[:, :, np.newaxis]  # dimmed, so that the color stands out
+    blended: NDArray[np.uint8] = np.rint(gray + (SUPPORTING_COLOR - gray) * size / (size.max() or 1)).astype(np.uint8)
     return blended
 
 

@@ -1,4 +1,4 @@
-"""The report of a version: one HTML page that stands alone and shows how it was fitted, and what it gets wrong."""
+"""The report of a version: one HTML file that shows how the version was fitted, and what it reads wrong."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,33 +10,33 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from service.inference.visualization import data_url
+from service.inference.visualization import to_data_url
 from service.models.runtimes import TensorFlow
 from service.models.store import REPORT, read_card
-from service.preparation.normalize import SIDE, scale
-from training.evaluate import Answers, Evaluation, reliability
+from service.preparation.normalize import DIGIT_SHAPE, to_vectors
+from training.evaluate import Evaluation, Predictions, bin_by_confidence
 from training.report import charts
 
-DIGITS = np.arange(10)
-MISTAKES = 24  # shown, of all
-EXPLAINED = 5  # of them, with their saliency
+LABELS = np.arange(10)
+TOP_ERRORS = 24  # shown
+EXPLAINED_ERRORS = 5  # shown with their saliency
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A test image as the page shows it: its place among them, picture, label and answer, and what each was given."""
+class ReportImage:
+    """A test image as the page shows it."""
 
-    place: int
-    picture: str
+    index: int
+    url: str  # data:
     label: int
     answer: int
-    of_label: float
-    of_answer: float
+    label_probability: float
+    answer_probability: float
 
 
 @dataclass(frozen=True)
-class Condition:
-    """How the uploads of one condition were read."""
+class ConditionErrors:
+    """Counts of the uploads of one condition."""
 
     name: str
     uploads: int
@@ -44,39 +44,39 @@ class Condition:
 
     @property
     def accuracy(self) -> float:
-        """The part read right."""
+        """The part of the uploads that is read right."""
         return 1 - self.errors / self.uploads
 
 
 def write(version: Path, card: dict[str, Any], evaluation: Evaluation) -> Path:
-    """Write the report of a version into its folder, and give the page's path.
+    """Write the report of a version into its folder, and return the page's path.
 
     The same version, card and evaluation give the same bytes.
 
     Args:
-        version: holds the SavedModel, whose gradients show what mattered.
-        card: the model card; what it lacks, the page leaves out.
-        evaluation: what the version answered.
+        version: the folder of the SavedModel, whose gradients are the saliency.
+        card: the model card; the page leaves out whatever the card lacks.
+        evaluation: the version's predictions.
 
     """
     test, history = evaluation.test, card.get("history", {})
-    wrong = _worst(test)
-    confusion = confusion_matrix(test.labels, test.probabilities.argmax(axis=1), labels=DIGITS)
-    page = template("report.html").render(
-        making=_making(card),
+    worst = _find_worst(test)
+    confusion = confusion_matrix(test.labels, test.probabilities.argmax(axis=1), labels=LABELS)
+    page = load_template("report.html").render(
+        making=_describe_card(card),
         card=card,
         test=test,
         metrics=test.metrics(),
         uploads=evaluation.uploads.metrics(),
-        charts={key: charts.curves(history, key) for key in ("loss", "accuracy") if history.get(key)},
+        charts={key: charts.draw_curves(history, key) for key in ("loss", "accuracy") if history.get(key)},
         confusion=confusion.tolist(),
         most_confused=np.where(np.eye(10), 0, confusion).max(),
-        scores=_scores(test),
-        diagram=charts.reliability_diagram(test),
-        bins=_bins(test),
-        mistakes=[_read(test, place) for place in wrong],
-        conditions=_conditions(evaluation),
-        explained=_explain(version, test, _first_of_each(test) + wrong[:EXPLAINED]),
+        scores=_score_digits(test),
+        diagram=charts.draw_reliability(test),
+        bins=_list_bins(test),
+        mistakes=[_make_image(test, index) for index in worst],
+        conditions=_count_conditions(evaluation),
+        explained=_explain(version, test, _find_first_of_each(test) + worst[:EXPLAINED_ERRORS]),
     )
     path = version / REPORT
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,25 +84,25 @@ def write(version: Path, card: dict[str, Any], evaluation: Evaluation) -> Path:
     return path
 
 
-def saliency(version: Path, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Give the gradient of the answered digit's score by each pixel of digits uint8 (n, 28, 28), float32 (n, 28, 28).
+def compute_saliency(version: Path, digits: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the gradient of the answered digit's score by the pixels of digits uint8 (n, 28, 28), float32 (n, 28, 28).
 
-    Simonyan, Vedaldi and Zisserman 2013 take the score before the softmax, since a probability near 1 is flat:
-    there, float32 holds nothing of its gradient. A SavedModel gives probabilities only, but their logarithms, less
-    the mean of the ten, are those scores less their mean.
+    Simonyan, Vedaldi and Zisserman 2013 use the score before the softmax: near 1 a probability is flat, and its
+    gradient vanishes in float32. A SavedModel returns only probabilities. Their logarithms, less the mean of the ten
+    logarithms, are equal to the scores less the mean score.
     """
     runtime = TensorFlow(version, read_card(version).input.scale)
-    pixels = tf.constant(scale(digits).reshape(-1, *runtime.signature.shape))
+    pixels = tf.constant(to_vectors(digits).reshape(-1, *runtime.signature.shape))
     with tf.GradientTape() as tape:
         tape.watch(pixels)
         scores = tf.math.log(tf.maximum(runtime.function(pixels), np.finfo(np.float32).tiny))
         score = tf.reduce_max(scores, axis=1) - tf.reduce_mean(scores, axis=1)
     gradient: NDArray[np.float32] = tape.gradient(score, pixels).numpy()
-    return gradient.reshape(-1, SIDE, SIDE)
+    return gradient.reshape(-1, *DIGIT_SHAPE)
 
 
-def template(name: str) -> jinja2.Template:
-    """Load a report's page, to be filled in."""
+def load_template(name: str) -> jinja2.Template:
+    """Load the template of a report."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -110,27 +110,27 @@ def template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = _format_percent
     return environment.get_template(name)
 
 
-def _percent(share: float) -> str:
-    """Write a probability, and nothing that is not 0 or 1 as if it were."""
+def _format_percent(share: float) -> str:
+    """Format a probability; only 0 and 1 are formatted as 0.0% and 100.0%."""
     if 0 < share < 0.001:
         return "<0.1%"
     return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
 
 
-def _making(card: dict[str, Any]) -> list[str]:
-    """Say how a version was made, as far as its card tells."""
+def _describe_card(card: dict[str, Any]) -> list[str]:
+    """Return phrases that describe how a version was fitted, as far as its card records it."""
     facts = [f"{key} {card[key]}" for key in ("recipe", "seed") if key in card]
     if epochs := len(card.get("history", {}).get("loss", [])):
         facts.append(f"{epochs} epoch{'s' * (epochs > 1)}")
-    return facts + made_with(card)
+    return facts + describe_fit(card)
 
 
-def made_with(card: dict[str, Any]) -> list[str]:
-    """Say in what time and with which libraries a model was fitted, as far as its card tells."""
+def describe_fit(card: dict[str, Any]) -> list[str]:
+    """Return phrases for the duration and the libraries of a fit, as far as a card records them."""
     facts = [f"{name} {version}" for name, version in card.get("libraries", {}).items()]
     if "seconds" not in card:
         return facts
@@ -138,53 +138,56 @@ def made_with(card: dict[str, Any]) -> list[str]:
     return [f"fitted in {minutes} min {seconds} s", *facts]
 
 
-def _scores(answers: Answers) -> list[tuple[int, float, float, float, int]]:
-    """Give each digit, its precision, recall and F1, and its images; not a number is what nothing goes into."""
+def _score_digits(predictions: Predictions) -> list[tuple[int, float, float, float, int]]:
+    """Return for each digit its precision, recall and F1, and its number of images; NaN is 0 divided by 0."""
     table = precision_recall_fscore_support(
-        answers.labels, answers.probabilities.argmax(axis=1), labels=DIGITS, zero_division=np.nan
+        predictions.labels, predictions.probabilities.argmax(axis=1), labels=LABELS, zero_division=np.nan
     )
-    return list(zip(DIGITS.tolist(), *(column.tolist() for column in table), strict=True))
+    return list(zip(LABELS.tolist(), *(column.tolist() for column in table), strict=True))
 
 
-def _bins(answers: Answers) -> list[tuple[int, float, float]]:
-    """Give count, mean confidence and accuracy of each bin of confidence that holds an answer."""
-    columns = reliability(answers.confidences, ~answers.errors)
+def _list_bins(predictions: Predictions) -> list[tuple[int, float, float]]:
+    """Return count, mean confidence and accuracy of each bin of confidence that is not empty."""
+    columns = bin_by_confidence(predictions.confidences, ~predictions.errors)
     return [row for row in zip(*(column.tolist() for column in columns), strict=True) if row[0]]
 
 
-def _conditions(evaluation: Evaluation) -> list[Condition]:
-    """Count the errors under each condition, the worst first."""
+def _count_conditions(evaluation: Evaluation) -> list[ConditionErrors]:
+    """Count the errors of each condition, the worst first."""
     names, errors = np.array(evaluation.conditions), evaluation.uploads.errors
     conditions = [
-        Condition(name, int((names == name).sum()), int(errors[names == name].sum()))
+        ConditionErrors(name, int((names == name).sum()), int(errors[names == name].sum()))
         for name in dict.fromkeys(evaluation.conditions)
     ]
     return sorted(conditions, key=lambda condition: condition.accuracy)
 
 
-def _first_of_each(answers: Answers) -> list[int]:
-    """Choose the first image of each digit that is read right."""
-    right = ~answers.errors
-    return [int(np.argmax(rows)) for digit in DIGITS if (rows := right & (answers.labels == digit)).any()]
+def _find_first_of_each(predictions: Predictions) -> list[int]:
+    """Return the index of the first image of each digit that is read right."""
+    right = ~predictions.errors
+    return [int(np.argmax(rows)) for digit in LABELS if (rows := right & (predictions.labels == digit)).any()]
 
 
-def _worst(answers: Answers) -> list[int]:
-    """Choose the wrong answers of the highest loss, the highest first."""
-    wrong = np.flatnonzero(answers.errors)
-    order = np.argsort(-answers.losses[wrong], kind="stable")
-    chosen: list[int] = wrong[order][:MISTAKES].tolist()
-    return chosen
+def _find_worst(predictions: Predictions) -> list[int]:
+    """Return the indices of the wrong answers with the highest loss, the highest first."""
+    errors = np.flatnonzero(predictions.errors)
+    order = np.argsort(-predictions.losses[errors], kind="stable")
+    worst: list[int] = errors[order][:TOP_ERRORS].tolist()
+    return worst
 
 
-def _read(answers: Answers, place: int) -> Reading:
-    label, probabilities = int(answers.labels[place]), answers.probabilities[place]
+def _make_image(predictions: Predictions, index: int) -> ReportImage:
+    label, probabilities = int(predictions.labels[index]), predictions.probabilities[index]
     answer = int(probabilities.argmax())
-    picture = data_url(answers.images[place])
-    return Reading(place, picture, label, answer, float(probabilities[label]), float(probabilities[answer]))
+    url = to_data_url(predictions.images[index])
+    return ReportImage(index, url, label, answer, float(probabilities[label]), float(probabilities[answer]))
 
 
-def _explain(version: Path, answers: Answers, places: list[int]) -> list[tuple[Reading, str]]:
-    """Give images with a map of their saliency, as a data: URL."""
-    digits = answers.images[places]
-    maps = [data_url(charts.overlay(*pair)) for pair in zip(digits, saliency(version, digits), strict=True)]
-    return [(_read(answers, place), url) for place, url in zip(places, maps, strict=True)]
+def _explain(version: Path, predictions: Predictions, indices: list[int]) -> list[tuple[ReportImage, str]]:
+    """Return images, each with a map of its saliency as a data: URL."""
+    digits = predictions.images[indices]
+    maps = [
+        to_data_url(charts.overlay_gradient(*pair))
+        for pair in zip(digits, compute_saliency(version, digits), strict=True)
+    ]
+    return [(_make_image(predictions, index), url) for index, url in zip(indices, maps, strict=True)]

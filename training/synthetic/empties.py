@@ -1,6 +1,6 @@
-"""Images without a digit, as people send them: what the service is to refuse, or to be unsure of.
+"""Images without a digit, as people send them. The service should reject them, or be unsure of them.
 
-Every kind takes a random generator and returns an image file.
+The function of each kind takes a random generator, and returns an image file.
 """
 
 from collections.abc import Callable
@@ -16,28 +16,31 @@ from service.errors import NoDigit, SeveralDigits
 from service.inference.predictor import Predictor
 from service.models.loading import Model
 from service.preparation import finder
+from service.preparation.types import Floats
 from service.settings import Settings
+from training.synthetic.photos import choose_photo_shape
 from training.synthetic.rendering import (
-    Array,
-    box,
-    clouds,
+    WHITE,
+    Shape,
+    add_grain,
+    cast_phone_shadow,
+    cast_shadow,
+    choose_shape,
     defocus,
-    grain,
-    lay,
-    lines,
-    paper,
-    phone,
-    save,
-    shadow,
-    slope,
+    draw_box,
+    draw_clouds,
+    draw_lines,
+    draw_page,
+    encode_image,
+    fill_page,
+    lay_ink,
+    light_from_side,
 )
-
-Shape = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """How many images of a kind are answered with a digit, or said to show several; how many with a certain digit."""
+class AnswerCounts:
+    """How many images of a kind are answered with a digit or several digits, and how many with a certain digit."""
 
     kind: str
     images: int
@@ -45,15 +48,15 @@ class Answers:
     certain_digit: int
 
 
-def evaluate(model: Model, models: Path, count: int, seed: int) -> list[Answers]:
-    """Return what a model answers for `count` images of each kind, found by the finder of a folder of models."""
+def evaluate(model: Model, models: Path, count: int, seed: int) -> list[AnswerCounts]:
+    """Count a model's answers to `count` images of each kind, with the finder of the folder `models`."""
     predictor = Predictor(model, finder.load(models), Settings())
     return [
         _evaluate(predictor, kind, count, np.random.default_rng((seed, number))) for number, kind in enumerate(KINDS)
     ]
 
 
-def _evaluate(predictor: Predictor, kind: str, count: int, rng: Generator) -> Answers:
+def _evaluate(predictor: Predictor, kind: str, count: int, rng: Generator) -> AnswerCounts:
     vectors, several = [], 0
     for _ in range(count):
         try:
@@ -63,90 +66,86 @@ def _evaluate(predictor: Predictor, kind: str, count: int, rng: Generator) -> An
         except SeveralDigits:
             several += 1
     certain = sum(not prediction.uncertain for prediction in predictor.predict(vectors))
-    return Answers(kind, count, len(vectors) + several, certain)
+    return AnswerCounts(kind, count, len(vectors) + several, certain)
 
 
-def _shape(rng: Generator) -> Shape:
-    return (480, 640) if rng.random() < 0.5 else (640, 480)
+def _photograph(page: Floats, rng: Generator) -> bytes:
+    page = page * light_from_side(_shape_of(page), rng, rng.uniform(0.5, 1))[..., None] * rng.uniform(0.6, 1)
+    page = add_grain(defocus(page, rng.uniform(0.6, 1.5)), rng, rng.uniform(2, 7))
+    return encode_image(page, "JPEG", quality=int(rng.integers(60, 92)))
 
 
-def _photograph(page: Array, rng: Generator) -> bytes:
-    page = page * slope(_shape_of(page), rng, rng.uniform(0.5, 1))[..., None] * rng.uniform(0.6, 1)
-    page = grain(defocus(page, rng.uniform(0.6, 1.5)), rng, rng.uniform(2, 7))
-    return save(page, "JPEG", quality=int(rng.integers(60, 92)))
-
-
-def _shape_of(page: Array) -> Shape:
+def _shape_of(page: Floats) -> Shape:
     return page.shape[0], page.shape[1]
 
 
-def _sheet(shape: Shape, rng: Generator) -> Array:
-    return paper(shape, (235, 232, 222)) * (1 + 0.02 * clouds(shape, rng, 6))[..., None]
+def _draw_sheet(shape: Shape, rng: Generator) -> Floats:
+    return fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
 
 
-def _blank(rng: Generator) -> bytes:
-    return _photograph(_sheet(_shape(rng), rng), rng)
+def _draw_blank(rng: Generator) -> bytes:
+    return _photograph(_draw_sheet(choose_photo_shape(rng), rng), rng)
 
 
-def _shadowed(rng: Generator) -> bytes:
-    shape = _shape(rng)
-    light = shadow(shape, rng, rng.uniform(0.45, 0.75), rng.uniform(2, 30))
-    return _photograph(_sheet(shape, rng) * light[..., None], rng)
+def _draw_in_shadow(rng: Generator) -> bytes:
+    shape = choose_photo_shape(rng)
+    light = cast_shadow(shape, rng, rng.uniform(0.45, 0.75), rng.uniform(2, 30))
+    return _photograph(_draw_sheet(shape, rng) * light[..., None], rng)
 
 
-def _under_a_phone(rng: Generator) -> bytes:
-    shape = _shape(rng)
-    light = phone(shape, rng, rng.uniform(0.35, 0.7), rng.uniform(1, 12))
-    return _photograph(_sheet(shape, rng) * light[..., None], rng)
+def _draw_under_phone(rng: Generator) -> bytes:
+    shape = choose_photo_shape(rng)
+    light = cast_phone_shadow(shape, rng, rng.uniform(0.35, 0.7), rng.uniform(1, 12))
+    return _photograph(_draw_sheet(shape, rng) * light[..., None], rng)
 
 
-def _table(rng: Generator) -> bytes:
-    return _photograph(_desk(_shape(rng), rng), rng)
+def _draw_table(rng: Generator) -> bytes:
+    return _photograph(_draw_desk(choose_photo_shape(rng), rng), rng)
 
 
-def _desk(shape: Shape, rng: Generator) -> Array:
-    desk = paper(shape, (rng.uniform(40, 140), rng.uniform(40, 110), rng.uniform(30, 90)))
-    return desk * (1 + 0.15 * clouds(shape, rng, rng.uniform(10, 60)))[..., None]
+def _draw_desk(shape: Shape, rng: Generator) -> Floats:
+    desk = fill_page(shape, (rng.uniform(40, 140), rng.uniform(40, 110), rng.uniform(30, 90)))
+    return desk * (1 + 0.15 * draw_clouds(shape, rng, rng.uniform(10, 60)))[..., None]
 
 
-def _note(rng: Generator) -> bytes:
+def _draw_note(rng: Generator) -> bytes:
     """Photograph a blank note that lies on a desk."""
-    shape, side = _shape(rng), rng.uniform(150, 350)
-    middle = (rng.uniform(0.3, 0.7) * shape[1], rng.uniform(0.3, 0.7) * shape[0])
-    corners = cv2.boxPoints((middle, (side, side * rng.uniform(0.7, 1.4)), rng.uniform(-20, 20)))
+    shape, side = choose_photo_shape(rng), rng.uniform(150, 350)
+    center = (rng.uniform(0.3, 0.7) * shape[1], rng.uniform(0.3, 0.7) * shape[0])
+    corners = cv2.boxPoints((center, (side, side * rng.uniform(0.7, 1.4)), rng.uniform(-20, 20)))
     sheet = cv2.fillConvexPoly(np.zeros(shape, np.float32), np.rint(corners).astype(np.int32), 1.0, cv2.LINE_AA)
-    return _photograph(lay(_desk(shape, rng), sheet, (240, 232, 200)), rng)
+    return _photograph(lay_ink(_draw_desk(shape, rng), sheet, (240, 232, 200)), rng)
 
 
-def _ruled(rng: Generator) -> bytes:
-    return _photograph(_rule(_sheet(_shape(rng), rng), False, rng), rng)
+def _draw_ruled(rng: Generator) -> bytes:
+    return _photograph(_rule(_draw_sheet(choose_photo_shape(rng), rng), False, rng), rng)
 
 
-def _squared(rng: Generator) -> bytes:
-    return _photograph(_rule(_sheet(_shape(rng), rng), True, rng), rng)
+def _draw_squared(rng: Generator) -> bytes:
+    return _photograph(_rule(_draw_sheet(choose_photo_shape(rng), rng), True, rng), rng)
 
 
-def _rule(page: Array, squared: bool, rng: Generator) -> Array:
+def _rule(page: Floats, is_squared: bool, rng: Generator) -> Floats:
     shape, width = _shape_of(page), rng.uniform(1, 2.5)
     gap = shape[0] * rng.uniform(0.05, 0.25)
-    ruling: NDArray[np.float32] = lines(shape, rng, gap, width=width)
-    if squared:
-        ruling = np.maximum(ruling, lines(shape, rng, gap, vertical=True, width=width))
-    return lay(page, ruling, (rng.uniform(60, 190), rng.uniform(60, 200), rng.uniform(60, 235)))
+    ruling: NDArray[np.float32] = draw_lines(shape, rng, gap, width=width)
+    if is_squared:
+        ruling = np.maximum(ruling, draw_lines(shape, rng, gap, vertical=True, width=width))
+    return lay_ink(page, ruling, (rng.uniform(60, 190), rng.uniform(60, 200), rng.uniform(60, 235)))
 
 
-def _form(rng: Generator) -> bytes:
-    shape = (int(rng.integers(120, 400)), int(rng.integers(120, 400)))
-    return save(lay(paper(shape, (255, 255, 255)), box(shape, rng, int(rng.integers(1, 5))), (60, 60, 60)))
+def _draw_form(rng: Generator) -> bytes:
+    field = draw_box(choose_shape(rng, (120, 400), (120, 400)), rng, int(rng.integers(1, 5)))
+    return encode_image(draw_page(field, WHITE, (60, 60, 60)))
 
 
 KINDS: dict[str, Callable[[Generator], bytes]] = {
-    "blank sheet": _blank,
-    "blank sheet, shadow": _shadowed,
-    "blank sheet, a phone's shadow": _under_a_phone,
-    "table": _table,
-    "blank note on a desk": _note,
-    "ruled paper, blank": _ruled,
-    "squared paper, blank": _squared,
-    "form field, empty": _form,
+    "blank sheet": _draw_blank,
+    "blank sheet, shadow": _draw_in_shadow,
+    "blank sheet, a phone's shadow": _draw_under_phone,
+    "table": _draw_table,
+    "blank note on a desk": _draw_note,
+    "ruled paper, blank": _draw_ruled,
+    "squared paper, blank": _draw_squared,
+    "form field, empty": _draw_form,
 }

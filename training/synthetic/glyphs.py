@@ -1,4 +1,4 @@
-"""Digits that can be drawn of any size and with any pen: traced from MNIST, or written as strokes."""
+"""Glyphs: digits that can be drawn at any size and with any pen, traced from MNIST or written as strokes."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,98 +6,114 @@ from functools import cached_property
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from service.preparation.types import Edges, Floats, Gray
 from training.data.datasets import Digits
 from training.synthetic import letterforms
+from training.synthetic.strokes import Stroke
 
-Gray = NDArray[np.uint8]
-Array = NDArray[np.float32]
-
-FINE = 4  # times MNIST's resolution, at which its digits are traced
+TRACE_SCALE = 4  # times MNIST's resolution, at which its digits are traced
+TRACE_SIDE_PX = 34 * TRACE_SCALE
+MARGIN_PX = 2  # of MNIST's pixels, around a traced digit
+MIN_INK = 110  # of 255: the outline of a digit is where its ink reaches this level
+MNIST_CENTER = (13.5, 13.5)
+SUBPIXEL_BITS = 4  # OpenCV draws lines at coordinates in units of 1/16 pixel
 
 
 @dataclass(frozen=True)
-class Traced:
-    """A digit of MNIST: how far each place is within its outline, in MNIST's pixels, at `FINE` times its resolution."""
+class TracedDigit:
+    """A digit of MNIST as a map of depth, in MNIST's pixels: how far each place is inside the outline.
 
-    depth: Array
+    The map has `TRACE_SCALE` times MNIST's resolution, and a margin of `MARGIN_PX`.
+    """
+
+    depth: Floats
     label: int
 
     @classmethod
-    def of(cls, image: Gray, label: int, rng: Generator) -> "Traced":
+    def trace(cls, image: Gray, label: int, rng: Generator) -> "TracedDigit":
         """Trace an image uint8 (28, 28), turned and slanted a little."""
-        turn, slant = rng.normal(0, 0.07), rng.normal(0, 0.1)
-        matrix = FINE * np.array([[np.cos(turn) * np.exp(rng.normal(0, 0.08)), slant - np.sin(turn)],
-                                  [np.sin(turn), np.cos(turn)]])  # fmt: skip
-        side = 34 * FINE
-        shift = side / 2 - matrix @ (13.5, 13.5)
-        large = cv2.warpAffine(
-            image.astype(np.float32), np.column_stack([matrix, shift]), (side, side), flags=cv2.INTER_CUBIC
-        )
-        inside = (cv2.GaussianBlur(large, (0, 0), FINE / 3) > 110).astype(np.uint8)
+        inside = (cv2.GaussianBlur(_enlarge(image, rng), (0, 0), TRACE_SCALE / 3) > MIN_INK).astype(np.uint8)
         outer, inner = (cv2.distanceTransform(mask, cv2.DIST_L2, 5) for mask in (1 - inside, inside))
         left, top, width, height = cv2.boundingRect(inside)
-        room = 2 * FINE
-        box = slice(max(top - room, 0), top + height + room), slice(max(left - room, 0), left + width + room)
-        return cls((inner - outer)[box] / FINE, label)
+        margin = MARGIN_PX * TRACE_SCALE
+        rows = slice(max(top - margin, 0), top + height + margin)
+        columns = slice(max(left - margin, 0), left + width + margin)
+        return cls((inner - outer)[rows, columns] / TRACE_SCALE, label)
 
     @cached_property
     def pen(self) -> float:
-        """The width of its strokes, in parts of its height."""
+        """The width of the strokes, in parts of the height."""
         inside = self.depth[self.depth > 0]
         return 2 * float(np.percentile(inside, 90)) / self.rows if inside.size else 0.1
 
     @property
     def rows(self) -> float:
-        """Its height, in MNIST's pixels."""
-        return float(self.depth.shape[0] / FINE - 4)
+        """The height, in MNIST's pixels."""
+        return float(self.depth.shape[0] / TRACE_SCALE - 2 * MARGIN_PX)
 
     @property
     def width(self) -> float:
-        """Its width, in parts of its height."""
-        return float(self.depth.shape[1] / FINE - 4) / self.rows
+        """The width, in parts of the height."""
+        return float(self.depth.shape[1] / TRACE_SCALE - 2 * MARGIN_PX) / self.rows
 
-    def draw(self, layer: Array, at: tuple[float, float], height: float, pen: float) -> None:
-        """Draw it on a layer with its top left at a place, so tall and with strokes so wide."""
+    def draw(self, layer: Floats, corner: tuple[float, float], height: float, pen: float) -> None:
+        """Draw the digit on a layer of ink, with its top left at `corner`, x and y; `pen` is the width of its strokes.
+
+        All lengths are in the layer's pixels.
+        """
         zoom = height / self.rows
-        grow = (pen - self.pen * height) / 2
-        size = [max(1, round(side * zoom / FINE)) for side in self.depth.shape]
+        growth = (pen - self.pen * height) / 2
+        size = [max(1, round(side * zoom / TRACE_SCALE)) for side in self.depth.shape]
         depth = cv2.resize(self.depth, size[::-1], interpolation=cv2.INTER_LINEAR) * zoom
-        stamp(layer, np.clip(depth + grow + 0.5, 0, 1), round(at[0] - 2 * zoom), round(at[1] - 2 * zoom))
+        left, top = (round(place - MARGIN_PX * zoom) for place in corner)
+        stamp(layer, np.clip(depth + growth + 0.5, 0, 1), left, top)
+
+
+def _enlarge(image: Gray, rng: Generator) -> Floats:
+    """Enlarge an image uint8 (28, 28), turned and slanted a little, to a square of `TRACE_SIDE_PX`."""
+    turn, slant = rng.normal(0, 0.07), rng.normal(0, 0.1)
+    stretch = np.exp(rng.normal(0, 0.08))
+    matrix = TRACE_SCALE * np.array([[np.cos(turn) * stretch, slant - np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shift = TRACE_SIDE_PX / 2 - matrix @ MNIST_CENTER
+    transform, size = np.column_stack([matrix, shift]), (TRACE_SIDE_PX, TRACE_SIDE_PX)
+    return cv2.warpAffine(image.astype(np.float32), transform, size, flags=cv2.INTER_CUBIC)
 
 
 @dataclass(frozen=True)
-class Written:
-    """A digit as strokes."""
+class WrittenDigit:
+    """A letterform: a digit as strokes."""
 
-    strokes: list[letterforms.Stroke]
+    strokes: list[Stroke]
     label: int
 
     @classmethod
-    def of(cls, label: int, rng: Generator) -> "Written":
-        """Write a digit in a hand drawn by chance."""
+    def write(cls, label: int, rng: Generator) -> "WrittenDigit":
+        """Write a digit in a random hand."""
         return cls(letterforms.write(label, rng), label)
 
     @property
     def width(self) -> float:
-        """Its width, in parts of its height."""
+        """The width, in parts of the height."""
         return float(max(stroke[:, 0].max() for stroke in self.strokes))
 
-    def draw(self, layer: Array, at: tuple[float, float], height: float, pen: float) -> None:
-        """Draw it on a layer with its top left at a place, so tall and with strokes so wide."""
+    def draw(self, layer: Floats, corner: tuple[float, float], height: float, pen: float) -> None:
+        """Draw the digit on a layer of ink, with its top left at `corner`, x and y; `pen` is the width of its strokes.
+
+        All lengths are in the layer's pixels.
+        """
         strength = min(1.0, 0.35 + 0.65 * pen)
         for stroke in self.strokes:
-            points = np.rint((stroke * height + at) * 16).astype(np.int32)
-            cv2.polylines(layer, [points], False, strength, max(1, round(pen)), cv2.LINE_AA, 4)
+            points = np.rint((stroke * height + corner) * 2**SUBPIXEL_BITS).astype(np.int32)
+            cv2.polylines(layer, [points], False, strength, max(1, round(pen)), cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-Glyph = Traced | Written
+Glyph = TracedDigit | WrittenDigit
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A digit at its place on the canvas."""
+class PlacedDigit:
+    """A glyph at its place on the canvas, in pixels of the canvas."""
 
     glyph: Glyph
     left: float
@@ -106,28 +122,28 @@ class Placed:
     pen: float
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def edges(self) -> Edges:
         """Left, top, right, bottom."""
         return self.left, self.top, self.left + self.glyph.width * self.height, self.top + self.height
 
 
 @dataclass(frozen=True)
-class Source:
-    """What digits are drawn of: MNIST's, and letterforms for a part of them."""
+class GlyphSource:
+    """Digits to draw glyphs of: images of MNIST, and letterforms as the rest."""
 
     digits: Digits
-    hands: float
+    letterform_ratio: float
 
-    def glyph(self, rng: Generator) -> Glyph:
-        """Return a digit chosen by chance."""
-        if rng.random() < self.hands:
-            return Written.of(int(rng.integers(10)), rng)
-        place = int(rng.integers(len(self.digits)))
-        return Traced.of(self.digits.images[place], int(self.digits.labels[place]), rng)
+    def choose_glyph(self, rng: Generator) -> Glyph:
+        """Return a random glyph."""
+        if rng.random() < self.letterform_ratio:
+            return WrittenDigit.write(int(rng.integers(10)), rng)
+        index = int(rng.integers(len(self.digits)))
+        return TracedDigit.trace(self.digits.images[index], int(self.digits.labels[index]), rng)
 
 
-def stamp(layer: Array, patch: Array, left: int, top: int) -> None:
-    """Lay a patch on a layer, as much of it as lies within."""
+def stamp(layer: Floats, patch: Floats, left: int, top: int) -> None:
+    """Draw the part of a patch that lies within a layer on it; the darker ink of both stays."""
     rows = slice(max(top, 0), max(min(top + patch.shape[0], layer.shape[0]), 0))
     columns = slice(max(left, 0), max(min(left + patch.shape[1], layer.shape[1]), 0))
     if rows.start < rows.stop and columns.start < columns.stop:

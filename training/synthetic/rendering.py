@@ -1,6 +1,6 @@
-"""Pages that a digit is written on, the light they lie in and the camera that takes them.
+"""Ink, pages, light and cameras, of which images of digits are made.
 
-Ink and light are float32 (height, width), the part of each pixel that is covered or lit, in [0, 1]; pages are float32
+Ink and light are float32 (height, width), the part of each pixel that is covered or lit, in [0, 1]. Pages are float32
 (height, width, 3), in levels of 0 to 255.
 """
 
@@ -9,41 +9,71 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 from PIL import Image
 
-Array = NDArray[np.float32]
+from service.preparation.types import Floats, Gray
+
 Color = tuple[float, float, float]
+Shape = tuple[int, int]  # height, width
+Range = tuple[float, float]  # the least and the most that a number may be
 
 BLACK: Color = (15, 15, 20)
 BLUE: Color = (35, 50, 140)
 WHITE: Color = (255, 255, 255)
+TRACE_SCALE = 8  # times MNIST's resolution, at which digits are traced
+MIN_STROKE_WIDTH = 0.8  # of MNIST's pixels: thinner strokes fall apart
+# How a camera stores its pixels for each EXIF orientation: the opposite of what a reader must do.
+EXIF_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
-def trace(digit: NDArray[np.uint8], height: float, pen: float = 0.0) -> Array:
+def choose_shape(rng: Generator, heights: tuple[int, int], widths: tuple[int, int]) -> Shape:
+    """Return a height and a width, in pixels; each is chosen from a range, whose end it never is."""
+    return int(rng.integers(*heights)), int(rng.integers(*widths))
+
+
+def trace_digit(digit: Gray, height: float, pen: float = 0.0) -> Floats:
     """Draw a digit as sharp strokes, `height` pixels tall; `pen` widens (or narrows) them, in MNIST's pixels."""
     rows, columns = np.nonzero(digit > 64)
     crop = digit[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     zoom = max(height / crop.shape[0], 1e-3)
-    fine = 8  # drawn at least so many times MNIST's resolution, then brought to size
+    stroke = _widen(_measure_depth(crop), pen)
+    sampling = cv2.INTER_AREA if zoom < TRACE_SCALE else cv2.INTER_LINEAR
+    factor = zoom / TRACE_SCALE
+    return _trim(cv2.resize(stroke, None, fx=factor, fy=factor, interpolation=sampling))
+
+
+def _measure_depth(crop: Gray) -> Floats:
+    """Return how far each place is inside the outline of a digit, in pixels of `TRACE_SCALE` times the resolution."""
     padded = cv2.copyMakeBorder(crop, 3, 3, 3, 3, cv2.BORDER_CONSTANT).astype(np.float32) / 255
-    large = cv2.resize(padded, None, fx=fine, fy=fine, interpolation=cv2.INTER_CUBIC)
-    inside = (cv2.GaussianBlur(large, (0, 0), fine / 3) > 0.5).astype(np.uint8)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-    width = 2 * np.percentile(distance[inside > 0], 90) / fine
-    grow = max(pen, 0.8 - width) / 2  # never narrower than a line that holds together
-    stroke = np.clip(distance / fine + grow + 0.5 / fine, 0, 1 / fine) * fine
-    sampling = cv2.INTER_AREA if zoom < fine else cv2.INTER_LINEAR
-    return _trim(cv2.resize(stroke.astype(np.float32), None, fx=zoom / fine, fy=zoom / fine, interpolation=sampling))
+    large = cv2.resize(padded, None, fx=TRACE_SCALE, fy=TRACE_SCALE, interpolation=cv2.INTER_CUBIC)
+    inside = (cv2.GaussianBlur(large, (0, 0), TRACE_SCALE / 3) > 0.5).astype(np.uint8)
+    return cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
 
 
-def _trim(ink: Array) -> Array:
+def _widen(depth: Floats, pen: float) -> Floats:
+    """Return the ink of strokes that are `pen` of MNIST's pixels wider."""
+    width = 2 * np.percentile(depth[depth > 0], 90) / TRACE_SCALE
+    growth = max(pen, float(MIN_STROKE_WIDTH - width)) / 2
+    stroke = np.clip(depth / TRACE_SCALE + growth + 0.5 / TRACE_SCALE, 0, 1 / TRACE_SCALE) * TRACE_SCALE
+    return stroke.astype(np.float32)
+
+
+def _trim(ink: Floats) -> Floats:
     rows, columns = np.nonzero(ink > 0.2)
     return ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
-def place(ink: Array, shape: tuple[int, int], rng: np.random.Generator, spread: float = 1.0) -> Array:
-    """Lay ink somewhere on a page; `spread` 0 is its middle, 1 anywhere, as much as fits."""
+def place_ink(ink: Floats, shape: Shape, rng: Generator, spread: float = 1.0) -> Floats:
+    """Return a page of ink, with ink at a random place: its middle for a `spread` of 0, anywhere for 1."""
     page = np.zeros(shape, np.float32)
     ink = ink[: shape[0], : shape[1]]
     room = np.array(shape) - ink.shape
@@ -52,60 +82,73 @@ def place(ink: Array, shape: tuple[int, int], rng: np.random.Generator, spread: 
     return page
 
 
-def write(
-    digit: NDArray[np.uint8],
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    tall: tuple[float, float] = (0.3, 0.7),
-    pen: tuple[float, float] = (-0.6, 0.6),
+def write_digit(
+    digit: Gray,
+    rng: Generator,
+    shape: Shape,
+    heights: Range = (0.3, 0.7),
+    pens: Range = (-0.6, 0.6),
     spread: float = 0.8,
-) -> Array:
-    """Write a digit on a page of `shape`, between `tall` parts of its height tall."""
-    ink = trace(digit, rng.uniform(*tall) * shape[0], rng.uniform(*pen))
+) -> Floats:
+    """Return a page of ink with a digit on it.
+
+    Args:
+        digit: uint8 (28, 28).
+        rng: of all that is random.
+        shape: the page's.
+        heights: of the digit, in parts of the page's height.
+        pens: how much wider than MNIST's strokes are, in its pixels.
+        spread: 0 for the page's middle, 1 for any place.
+
+    """
+    ink = trace_digit(digit, rng.uniform(*heights) * shape[0], rng.uniform(*pens))
     if ink.shape[1] > shape[1]:
         ink = cv2.resize(ink, (shape[1], ink.shape[0] * shape[1] // ink.shape[1]), interpolation=cv2.INTER_AREA)
-    return place(ink, shape, rng, spread)
+    return place_ink(ink, shape, rng, spread)
 
 
-def lines(shape: tuple[int, int], rng: np.random.Generator, gap: float, vertical: bool = False, width: float = 1.5,
-          tilt: float = 1.5) -> Array:  # fmt: skip
-    """Rule parallel lines, `gap` pixels apart, tilted by up to `tilt` degrees."""
-    height, width_ = shape
-    y, x = np.mgrid[:height, :width_].astype(np.float32)
-    along = np.tan(np.radians(rng.uniform(-tilt, tilt)))
-    across = (x + along * y) if vertical else (y + along * x)
-    away = np.abs((across + rng.uniform(0, gap)) % gap - gap / 2)
-    return np.clip(width / 2 - away + 0.5, 0, 1).astype(np.float32)
+def draw_lines(
+    shape: Shape, rng: Generator, gap: float, vertical: bool = False, width: float = 1.5, max_tilt_deg: float = 1.5
+) -> Floats:
+    """Return a page of ink with parallel lines, `gap` pixels apart."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    slope = np.tan(np.radians(rng.uniform(-max_tilt_deg, max_tilt_deg)))
+    across = (x + slope * y) if vertical else (y + slope * x)
+    distance = np.abs((across + rng.uniform(0, gap)) % gap - gap / 2)
+    return np.clip(width / 2 - distance + 0.5, 0, 1).astype(np.float32)
 
 
-def box(shape: tuple[int, int], rng: np.random.Generator, width: int) -> Array:
-    """Draw the border of a form's field around the page's middle."""
-    page = np.zeros(shape, np.float32)
-    height, width_ = shape
-    top, left = int(height * rng.uniform(0.03, 0.1)), int(width_ * rng.uniform(0.03, 0.1))
-    cv2.rectangle(page, (left, top), (width_ - left, height - top), 1.0, width, cv2.LINE_AA)
-    return page
+def draw_box(shape: Shape, rng: Generator, width: int) -> Floats:
+    """Return a page of ink with the border of a form's field around its middle."""
+    top, left = int(shape[0] * rng.uniform(0.03, 0.1)), int(shape[1] * rng.uniform(0.03, 0.1))
+    corners = (left, top), (shape[1] - left, shape[0] - top)
+    return cv2.rectangle(np.zeros(shape, np.float32), *corners, 1.0, width, cv2.LINE_AA)
 
 
-def paper(shape: tuple[int, int], color: Color) -> Array:
-    """Cut a page of one color."""
+def fill_page(shape: Shape, color: Color) -> Floats:
+    """Return a page of one color."""
     return np.full((*shape, 3), color, np.float32)
 
 
-def lay(page: Array, ink: Array, color: Color, strength: float = 1.0) -> Array:
-    """Lay ink onto a page."""
+def lay_ink(page: Floats, ink: Floats, color: Color, strength: float = 1.0) -> Floats:
+    """Return a page with ink of a color on it."""
     covered = (ink * strength)[..., None]
     return page * (1 - covered) + np.array(color, np.float32) * covered
 
 
-def clouds(shape: tuple[int, int], rng: np.random.Generator, size: float) -> Array:
-    """Make smooth random variation, about `size` pixels wide, in -1 to 1."""
+def draw_page(ink: Floats, page_color: Color, ink_color: Color) -> Floats:
+    """Return a page of one color, with ink of another on it."""
+    return lay_ink(fill_page((ink.shape[0], ink.shape[1]), page_color), ink, ink_color)
+
+
+def draw_clouds(shape: Shape, rng: Generator, size: float) -> Floats:
+    """Return smooth noise float32 (height, width), about `size` pixels wide, in -1 to 1."""
     small = rng.uniform(-1, 1, [max(2, int(side / size) + 2) for side in shape]).astype(np.float32)
     return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def slope(shape: tuple[int, int], rng: np.random.Generator, low: float) -> Array:
-    """Light a page from one side: 1 there, `low` at the other."""
+def light_from_side(shape: Shape, rng: Generator, low: float) -> Floats:
+    """Return light that falls from one side: 1 there, `low` at the other side."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     along = x / shape[1] * np.cos(angle) + y / shape[0] * np.sin(angle)
@@ -113,8 +156,8 @@ def slope(shape: tuple[int, int], rng: np.random.Generator, low: float) -> Array
     return low + (1 - low) * span
 
 
-def shadow(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft: float) -> Array:
-    """Cast a shadow with a straight edge across a page: 1 outside, `depth` within, `soft` pixels between."""
+def cast_shadow(shape: Shape, rng: Generator, depth: float, soft: float) -> Floats:
+    """Return the light around a shadow with a straight edge: `depth` within, 1 outside, `soft` pixels between."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     middle_x, middle_y = rng.uniform(0.25, 0.75, 2) * shape[::-1]
@@ -122,8 +165,8 @@ def shadow(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft:
     return depth + (1 - depth) / (1 + np.exp(np.clip(-distance / soft, -30, 30)))
 
 
-def phone(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft: float) -> Array:
-    """Cast the shadow of a phone that is held over a page: 1 outside, `depth` within, `soft` pixels between."""
+def cast_phone_shadow(shape: Shape, rng: Generator, depth: float, soft: float) -> Floats:
+    """Return the light around the shadow of a phone: `depth` within, 1 outside, `soft` pixels between."""
     middle = rng.uniform(0.25, 0.75, 2) * shape[::-1]
     sides = rng.uniform((0.3, 0.6), (0.5, 1.0)) * min(shape)
     outline = cv2.boxPoints((middle.tolist(), sides.tolist(), rng.uniform(-40, 40)))
@@ -131,26 +174,26 @@ def phone(shape: tuple[int, int], rng: np.random.Generator, depth: float, soft: 
     return 1 - (1 - depth) * cv2.GaussianBlur(covered, (0, 0), soft)
 
 
-def grain(page: Array, rng: np.random.Generator, sigma: float) -> Array:
-    """Add a sensor's noise."""
+def add_grain(page: Floats, rng: Generator, sigma: float) -> Floats:
+    """Return a page with a sensor's noise, whose standard deviation is `sigma` levels."""
     return page + rng.normal(0, sigma, page.shape).astype(np.float32)
 
 
-def defocus(page: Array, sigma: float) -> Array:
-    """Blur a page."""
+def defocus(page: Floats, sigma: float) -> Floats:
+    """Return a page out of focus, blurred by `sigma` pixels."""
     return cv2.GaussianBlur(page, (0, 0), sigma)
 
 
-def save(
-    page: Array | NDArray[np.uint8],
-    kind: str = "PNG",
+def encode_image(
+    page: Floats | Gray,
+    file_format: str = "PNG",
     mode: str = "RGB",
     turn: Image.Transpose | None = None,
     **options: Any,
 ) -> bytes:
-    """Make a picture file."""
+    """Return an image file of a page or of gray pixels."""
     image = Image.fromarray(np.clip(np.rint(page), 0, 255).astype(np.uint8)).convert(mode)
     image = image if turn is None else image.transpose(turn)
     file = io.BytesIO()
-    image.save(file, kind, **options)
+    image.save(file, file_format, **options)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Digits that the finder finds in scenes: MNIST's, letterforms, and what it takes for a digit where there is none."""
+"""Digits that the finder finds in scenes: MNIST's, letterforms, and clutter that it takes for a digit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,132 +14,130 @@ from numpy.typing import NDArray
 from service import parallel
 from service.errors import NoDigit
 from service.preparation import normalize
-from service.preparation.finder import Finder, Found
-from service.preparation.looks import SIDE_PX
-from service.preparation.segmentation import separate
+from service.preparation.finder import Finder, LocatedDigit
+from service.preparation.looks import LOOK_SIDE_PX
+from service.preparation.segmentation import segment_digits
 from training.data.batches import NO_DIGIT
 from training.data.datasets import Digits
-from training.synthetic import scenes
-from training.synthetic.glyphs import Source, Traced, Written
-from training.synthetic.prepare import load_once
+from training.synthetic import layouts, scenes
+from training.synthetic.glyphs import GlyphSource, TracedDigit, WrittenDigit
+from training.synthetic.prepare import load_finder
 from training.synthetic.scenes import Scene
 
-Gray = NDArray[np.uint8]
-
-CHUNK = 250  # scenes that a process draws at once
-MIN_OVERLAP = 0.5  # of the box that is found with the digit's own, in parts of their union: else it is not that digit
+SCENES_PER_CHUNK = 250  # scenes that a process draws at once
+MIN_OVERLAP = 0.5  # of a digit's box with the box found, in parts of their union
 MIN_EXTENT_PX = 22  # of a digit of a number, in the look
-HANDS = 0.4  # the part of the digits of numbers that are letterforms
+LETTERFORM_RATIO = 0.4  # the part of the numbers' digits that are letterforms
 
 
 @dataclass(frozen=True)
-class Counts:
+class SceneCounts:
     """How many scenes to draw."""
 
-    mnist: int  # of one of MNIST's digits each
-    hands: int  # of a letterform each
-    numbers: int  # of several digits
+    mnist: int  # with one of MNIST's digits
+    letterforms: int  # with a letterform
+    numbers: int  # with several digits
     empty: int  # without a digit
 
 
 @dataclass(frozen=True)
-class Task:
-    """Scenes to draw: of each of some images of MNIST, then of letterforms, of numbers, and without digits."""
+class SceneTask:
+    """Scenes to draw: of the first images of MNIST, one each, then of letterforms and numbers, then without digits."""
 
     originals: Digits
-    counts: Counts
+    counts: SceneCounts
     rng: Generator
 
 
-def read(originals: Digits, counts: Counts, seed: int, models: Path) -> Digits:
+def find_digits(originals: Digits, counts: SceneCounts, seed: int, models: Path) -> Digits:
     """Draw scenes on all cores, and return the digits that the finder of a folder of models finds in them.
 
-    The same seed and the same finder give the same digits, on any number of cores. What is found elsewhere than where
-    a digit was drawn is left out: one in ten was, and could not be read by anyone.
+    The same seed and the same finder give the same digits, on any number of cores. Digits found away from the digits
+    drawn are left out: one in ten was, and nobody could read it.
 
     Args:
-        originals: MNIST's images to draw.
+        originals: MNIST's images, to draw.
         counts: how many scenes of each kind.
         seed: of all that is random.
         models: the folder of models.
 
     Returns:
-        The digits; what is found where there is none has the label `NO_DIGIT`.
+        The digits; those found in scenes without digits have the label `NO_DIGIT`.
 
     Raises:
         ModelError: the finder is damaged, or can't be read.
 
     """
     with parallel.pool() as pool:
-        pending = [
-            parallel.submit(pool, partial(_read, models=models), task) for task in _tasks(originals, counts, seed)
-        ]
+        find = partial(_find_digits, models=models)
+        pending = [parallel.submit(pool, find, task) for task in _split_into_tasks(originals, counts, seed)]
         parts = [future.result() for future in pending]
     return reduce(add, parts)
 
 
-def _tasks(originals: Digits, counts: Counts, seed: int) -> Iterator[Task]:
-    totals = (counts.mnist, counts.hands, counts.numbers, counts.empty)
-    chunks = -(-max(totals) // CHUNK)
+def _split_into_tasks(originals: Digits, counts: SceneCounts, seed: int) -> Iterator[SceneTask]:
+    totals = (counts.mnist, counts.letterforms, counts.numbers, counts.empty)
+    chunks = -(-max(totals) // SCENES_PER_CHUNK)
     for number in range(chunks):
         rng = np.random.default_rng((seed, number))
-        part = Counts(*(total * (number + 1) // chunks - total * number // chunks for total in totals))
-        images = part.mnist + scenes.MAX_DIGITS * part.numbers
-        chosen = rng.choice(len(originals), min(images, len(originals)), replace=False)
-        yield Task(originals[chosen], part, rng)
+        part = SceneCounts(*(total * (number + 1) // chunks - total * number // chunks for total in totals))
+        images = part.mnist + layouts.MAX_DIGITS * part.numbers
+        indexes = rng.choice(len(originals), min(images, len(originals)), replace=False)
+        yield SceneTask(originals[indexes], part, rng)
 
 
-def _read(task: Task, models: Path) -> Digits:
+def _find_digits(task: SceneTask, models: Path) -> Digits:
     cv2.setNumThreads(1)  # there is a process for each core
-    finder = load_once(models)
-    rows = [(normalize.place(found.ink), label) for scene in _draw(task) for found, label in _label(scene, finder)]
+    finder = load_finder(models)
+    located = (pair for scene in _draw_scenes(task) for pair in _locate_digits(scene, finder))
+    rows = [(normalize.center_ink(digit.ink), label) for digit, label in located]
     images, labels = zip(*rows, strict=True) if rows else ((), ())
-    return Digits(np.array(images, np.uint8).reshape(-1, normalize.SIDE, normalize.SIDE), np.array(labels, np.uint8))
+    return Digits(np.array(images, np.uint8).reshape(-1, *normalize.DIGIT_SHAPE), np.array(labels, np.uint8))
 
 
-def _draw(task: Task) -> Iterator[Scene]:
+def _draw_scenes(task: SceneTask) -> Iterator[Scene]:
     rng, counts = task.rng, task.counts
     originals = task.originals[: counts.mnist]
     for image, label in zip(originals.images, originals.labels, strict=True):
-        yield scenes.draw_digit(Traced.of(image, int(label), rng), rng)
-    for label in rng.integers(10, size=counts.hands).tolist():
-        yield scenes.draw_digit(Written.of(label, rng), rng)
-    source = Source(task.originals, HANDS)
+        yield scenes.draw_digit(TracedDigit.trace(image, int(label), rng), rng)
+    for label in rng.integers(10, size=counts.letterforms).tolist():
+        yield scenes.draw_digit(WrittenDigit.write(label, rng), rng)
+    source = GlyphSource(task.originals, LETTERFORM_RATIO)
     for _ in range(counts.numbers):
         yield scenes.draw_number(source, rng)
     for _ in range(counts.empty):
         yield scenes.draw_empty(rng)
 
 
-def _label(scene: Scene, finder: Finder) -> Iterator[tuple[Found, int]]:
-    """Yield what is found in a scene, and the label of the digit that was drawn there."""
-    for digit in _find_all(scene, finder) if len(scene.labels) > 1 else _find(scene, finder):
+def _locate_digits(scene: Scene, finder: Finder) -> Iterator[tuple[LocatedDigit, int]]:
+    """Yield each digit found in a scene, and the label of the digit that was drawn there."""
+    for digit in _locate_all(scene, finder) if len(scene.labels) > 1 else _locate_one(scene, finder):
         if not len(scene.labels):
             yield digit, NO_DIGIT
-        elif (overlaps := _overlaps(digit, scene)).max() > MIN_OVERLAP:
+        elif (overlaps := _measure_overlaps(digit, scene)).max() > MIN_OVERLAP:
             yield digit, int(scene.labels[overlaps.argmax()])
 
 
-def _find(scene: Scene, finder: Finder) -> Iterator[Found]:
+def _locate_one(scene: Scene, finder: Finder) -> Iterator[LocatedDigit]:
     try:
         yield finder.find(scene.look)
     except NoDigit:
         return
 
 
-def _find_all(scene: Scene, finder: Finder) -> Iterator[Found]:
-    """Yield the digits that one look shows, but for those so small that the service looks closer."""
-    for digit in separate(finder.mark(scene.look[None])[0]):
+def _locate_all(scene: Scene, finder: Finder) -> Iterator[LocatedDigit]:
+    """Yield the digits in one look, except digits so small that the service takes a closer look."""
+    for digit in segment_digits(finder.predict(scene.look[None])[0]):
         if digit.extent >= MIN_EXTENT_PX:
-            left, top, right, bottom = digit.box
-            yield Found(digit.ink, (left, top, right - left, bottom - top))
+            left, top, right, bottom = digit.edges
+            yield LocatedDigit(digit.ink, (left, top, right - left, bottom - top))
 
 
-def _overlaps(found: Found, scene: Scene) -> NDArray[np.float32]:
-    """Return how much of the union of two boxes both cover (n,): of what is found, and of each digit of a scene."""
-    start = np.array(found.box[:2], np.float32)
-    end = start + found.box[2:]
-    low, high = scene.boxes[:, :2].clip(0, SIDE_PX), scene.boxes[:, 2:].clip(0, SIDE_PX)
+def _measure_overlaps(digit: LocatedDigit, scene: Scene) -> NDArray[np.float32]:
+    """Return the intersection over union (n,) of the box of a digit that was found with each digit's of a scene."""
+    start = np.array(digit.box[:2], np.float32)
+    end = start + digit.box[2:]
+    low, high = scene.edges[:, :2].clip(0, LOOK_SIDE_PX), scene.edges[:, 2:].clip(0, LOOK_SIDE_PX)
     both = (np.minimum(high, end) - np.maximum(low, start)).clip(0).prod(axis=1)
     union = (end - start).prod() + (high - low).prod(axis=1) - both
     overlaps: NDArray[np.float32] = both / union

@@ -1,4 +1,4 @@
-/** Shows one digit's answer, an error, or that there is neither yet. */
+/** Shows the answer for one digit, an error, or an empty state. */
 
 /** @import { Digit, Explanation } from "./service.js" */
 
@@ -6,7 +6,7 @@ import { percent } from "./percent.js";
 
 const element = (id) => document.getElementById(id);
 const section = element("answer");
-const PICTURES = ["ink", "seen", "overlay"];
+const FIGURES = ["ink", "seen", "overlay"];
 
 /** @param {Digit} digit */
 export function showDigit({ digit, confidence, uncertain, probabilities }) {
@@ -15,16 +15,16 @@ export function showDigit({ digit, confidence, uncertain, probabilities }) {
   showBars(probabilities, digit);
 }
 
-/** Keep the figures of the digit before, until those of this one are here. */
+/** Mark the figures as busy. The figures of the previous digit stay until the new ones arrive. */
 export function awaitFigures() {
   element("figures").setAttribute("aria-busy", "true");
 }
 
-/** @param {Explanation | null} explanation null if there is none for a digit that was read */
+/** @param {Explanation | null} explanation null hides the figures */
 export function showFigures(explanation) {
   element("figures").removeAttribute("aria-busy");
   element("figures").hidden = !explanation;
-  for (const id of PICTURES) showPicture(id, explanation?.[id]);
+  for (const id of FIGURES) showFigure(id, explanation?.[id]);
 }
 
 /** @param {string} sentence */
@@ -33,22 +33,22 @@ export function showError(sentence) {
   element("message").textContent = sentence;
 }
 
-/** Take the last answer away: there is no picture, or a new one. */
+/** Remove the last answer: there is no image, or a new one. */
 export function showNothing(state = "empty") {
   show(state, "–", "Nothing to read yet");
   showBars(Array(10).fill(0), null);
   showFigures(null);
-  element("figures").hidden = false; // their places
+  element("figures").hidden = false; // empty frames
   announce("");
 }
 
-/** Mark the answer as that of the picture before, or say that there will be one. */
+/** Mark the answer as outdated, or say that an answer is on its way. */
 export function showBusy() {
   if (section.dataset.state !== "answer") show("empty", "–", "Reading…");
   section.setAttribute("aria-busy", "true");
 }
 
-/** Let screen readers say something that everyone else sees. @param {string} text */
+/** Let screen readers say a text that is visible to everyone else. @param {string} text */
 export function announce(text) {
   element("announcement").textContent = text;
 }
@@ -62,15 +62,15 @@ function show(state, digit, confidence, doubt = "") {
   element("message").textContent = "";
 }
 
-function showBars(probabilities, first) {
+function showBars(probabilities, predicted) {
   for (const [digit, row] of [...element("bars").tBodies[0].rows].entries()) {
-    row.classList.toggle("first", digit === first);
+    row.classList.toggle("first", digit === predicted);
     row.querySelector(".bar").style.setProperty("--share", `${100 * probabilities[digit]}%`);
-    row.querySelector(".share").textContent = first === null ? "" : percent(probabilities[digit]);
+    row.querySelector(".share").textContent = predicted === null ? "" : percent(probabilities[digit]);
   }
 }
 
-function showPicture(id, url) {
+function showFigure(id, url) {
   const image = element(id);
   image.hidden = !url;
   if (url) image.src = url;

@@ -1,14 +1,14 @@
-/** Several files: a table of what is read in each. */
+/** Several files: a table with the reading of each file. */
 
 /** @import { Limits } from "./reduction.js" */
 /** @import { Failure, Reading } from "./service.js" */
-/** @typedef {{file: File, row: HTMLTableRowElement, picture: Blob | null, outcome: Reading | Failure | null}} Entry */
+/** @typedef {{file: File, row: HTMLTableRowElement, image: Blob | null, outcome: Reading | Failure | null}} Entry */
 
 import { copyFile } from "./files.js";
 import { isFailure, readAll, sentence } from "./service.js";
 
-const GROUP = 8; // files in a request, so that answers come in soon
-const ROOM = 0.95; // of what a request may hold, for files; the rest is the form's
+const GROUP_FILES = 8; // files in a request: few, so that the first answers come soon
+const FILES_RATIO = 0.95; // of the bytes of a request; the form takes the rest
 
 const element = (id) => document.getElementById(id);
 /** @type {Entry[]} */
@@ -20,12 +20,12 @@ let abort = new AbortController();
 /**
  * @param {File[]} files
  * @param {Limits} limits
- * @param {(entry: Entry) => void} open shows an entry, and again when its answer is here
+ * @param {(entry: Entry) => void} open shows an entry; called again when its answer arrives
  */
 export async function readBatch(files, limits, open) {
   closeBatch();
   const { signal } = abort;
-  entries = files.map((file) => ({ file, row: newRow(file), picture: null, outcome: null }));
+  entries = files.map((file) => ({ file, row: newRow(file), image: null, outcome: null }));
   const choose = (entry) => {
     opened?.row.removeAttribute("aria-current");
     opened = entry;
@@ -36,7 +36,7 @@ export async function readBatch(files, limits, open) {
   element("files").tBodies[0].replaceChildren(...entries.map((entry) => entry.row));
   element("batch").hidden = false;
   choose(entries[0]);
-  for await (const group of groups(entries, { ...limits, bytes: limits.bytes * ROOM })) {
+  for await (const group of groups(entries, { ...limits, bytes: limits.bytes * FILES_RATIO })) {
     await readGroup(group, signal);
     if (signal.aborted) return;
     for (const entry of group) showOutcome(entry);
@@ -48,7 +48,7 @@ export async function readBatch(files, limits, open) {
 export function closeBatch() {
   abort.abort();
   abort = new AbortController();
-  for (const image of element("files").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  for (const thumbnail of element("files").querySelectorAll("img")) URL.revokeObjectURL(thumbnail.src);
   element("batch").hidden = true;
   element("progress").textContent = "";
   element("files").tBodies[0].replaceChildren();
@@ -56,21 +56,21 @@ export function closeBatch() {
   opened = null;
 }
 
-/** @returns {string} a line for each file: its name, a tab and its number */
+/** @returns {string} a line for each file: the name, a tab and the number */
 export function batchText() {
   return entries.map(({ file, outcome }) => `${file.name}\t${numberOf(outcome, " ")}\n`).join("");
 }
 
-/** Group files that fit in a request. A file that can't be copied is in a group with its error. */
+/** Yield groups of files that fit into a request. A file that can't be copied is in its group, with its error. */
 async function* groups(entries, limits) {
   let [group, bytes] = [[], 0];
   for (const entry of entries) {
     await copyFile(entry.file, limits).then(
-      (picture) => (entry.picture = picture),
+      (image) => (entry.image = image),
       (error) => (entry.outcome = { error: sentence(error) }),
     );
-    const size = entry.picture?.size ?? 0;
-    if (group.length === GROUP || bytes + size > limits.bytes) {
+    const size = entry.image?.size ?? 0;
+    if (group.length === GROUP_FILES || bytes + size > limits.bytes) {
       yield group;
       [group, bytes] = [[], 0];
     }
@@ -81,9 +81,9 @@ async function* groups(entries, limits) {
 }
 
 async function readGroup(group, signal) {
-  const sent = group.filter((entry) => entry.picture);
+  const sent = group.filter((entry) => entry.image);
   if (!sent.length) return;
-  const outcomes = await readAll(sent.map((entry) => entry.picture), signal).catch((error) =>
+  const outcomes = await readAll(sent.map((entry) => entry.image), signal).catch((error) =>
     sent.map(() => ({ error: sentence(error) })),
   );
   for (const [i, entry] of sent.entries()) entry.outcome = outcomes[i];
@@ -105,8 +105,8 @@ function showOutcome({ row, outcome }) {
   row.querySelector(".sure").textContent = doubtful ? "? not sure" : "";
 }
 
-function numberOf(outcome, between) {
-  return outcome?.text?.replaceAll("\n", between) ?? "";
+function numberOf(outcome, separator) {
+  return outcome?.text?.replaceAll("\n", separator) ?? "";
 }
 
 function showProgress() {

@@ -1,60 +1,60 @@
-/** Boxes around the digits of the picture on the paper. */
+/** Boxes around the digits of the image on the paper. */
 
 /** @import { Digit } from "./service.js" */
 
-// Of the picture's longer side.
-const GAP = 0.012; // between ink and box
-const MARK = 0.05; // the height of a question mark
-const FINGER = 22; // pixels of the screen beside a box that still count as on it
+// Ratios to the longer side of the image.
+const GAP_RATIO = 0.012; // between ink and box
+const MARK_RATIO = 0.05; // height of a question mark
+const TAP_MARGIN_PX = 22; // on the screen: a tap this near to a box counts as on it
 
 const boxes = document.getElementById("boxes");
 
 /**
  * @param {Digit[]} digits
- * @param {{width: number, height: number}} size of the picture
+ * @param {{width: number, height: number}} size of the image
  */
 export function showBoxes(digits, { width, height }) {
-  boxes.setAttribute("viewBox", `0 0 ${width} ${height}`); // which lies in the middle, as large as fits
-  boxes.replaceChildren(...digits.map((digit) => box(digit, Math.max(width, height))));
+  boxes.setAttribute("viewBox", `0 0 ${width} ${height}`); // centered, as large as fits
+  boxes.replaceChildren(...digits.map((digit) => newBox(digit, Math.max(width, height))));
 }
 
 export function hideBoxes() {
   boxes.replaceChildren();
 }
 
-/** @param {number} index of the digit that more is told about */
+/** @param {number} index of the selected digit */
 export function markBox(index) {
-  for (const [i, each] of [...boxes.children].entries()) each.classList.toggle("selected", i === index);
+  for (const [i, box] of [...boxes.children].entries()) box.classList.toggle("selected", i === index);
 }
 
 /**
  * @param {{clientX: number, clientY: number}} point
- * @returns {number | null} the index of the digit there, or beside it
+ * @returns {number | null} the index of the digit at the point, or near to it
  */
 export function digitAt({ clientX, clientY }) {
-  const distances = [...boxes.children].map((each) => {
-    const { left, right, top, bottom } = each.querySelector("rect").getBoundingClientRect();
+  const distances = [...boxes.children].map((group) => {
+    const { left, right, top, bottom } = group.querySelector("rect").getBoundingClientRect();
     return Math.hypot(Math.max(left - clientX, clientX - right, 0), Math.max(top - clientY, clientY - bottom, 0));
   });
   const nearest = Math.min(...distances);
-  return nearest <= FINGER ? distances.indexOf(nearest) : null;
+  return nearest <= TAP_MARGIN_PX ? distances.indexOf(nearest) : null;
 }
 
-function box({ uncertain, box: [left, top, width, height] }, longer) {
-  const gap = GAP * longer;
+function newBox({ uncertain, box: [left, top, width, height] }, longerSide) {
+  const gap = GAP_RATIO * longerSide;
   const [x, y, wide, high] = [left - gap, top - gap, width + 2 * gap, height + 2 * gap];
-  const group = shape("g", { class: uncertain ? "uncertain" : "" });
-  group.append(shape("rect", { x, y, width: wide, height: high, rx: gap }));
+  const group = newShape("g", { class: uncertain ? "uncertain" : "" });
+  group.append(newShape("rect", { x, y, width: wide, height: high, rx: gap }));
   if (uncertain) {
-    const mark = shape("text", { x: x + wide, y: y + high, "font-size": MARK * longer });
+    const mark = newShape("text", { x: x + wide, y: y + high, "font-size": MARK_RATIO * longerSide });
     mark.textContent = "?";
     group.append(mark);
   }
   return group;
 }
 
-function shape(name, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
+function newShape(name, attributes) {
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, value);
+  return shape;
 }

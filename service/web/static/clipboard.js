@@ -5,7 +5,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    copySelected(text); // a page from a plain http:// address has no clipboard
+    copySelected(text); // a page at a plain http:// address has no clipboard
   }
 }
 
@@ -19,11 +19,11 @@ function copySelected(text) {
   const copied = document.execCommand("copy");
   area.remove();
   focused?.focus();
-  if (!copied) throw new Error("The browser copies nothing");
+  if (!copied) throw new Error("The browser did not copy the text");
 }
 
 /**
- * Let a button copy a text, and say whether it did.
+ * Copy a text when a button is clicked, and announce whether that succeeded.
  * @param {HTMLButtonElement} button
  * @param {() => string} text
  * @param {(text: string) => void} announce
@@ -31,9 +31,9 @@ function copySelected(text) {
 export function copyOnClick(button, text, announce) {
   const name = button.textContent;
   button.addEventListener("click", async () => {
-    const said = await copy(text()).then(() => "Copied", () => "Not copied");
-    announce(said);
-    button.textContent = said;
+    const result = await copy(text()).then(() => "Copied", () => "Not copied");
+    announce(result);
+    button.textContent = result;
     setTimeout(() => (button.textContent = name), 1500);
   });
 }

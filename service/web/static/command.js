@@ -1,12 +1,12 @@
-/** The curl command of the same call, and the file it sends where the disk has none yet. */
+/** The curl command that sends the same image, and a link to download the image if it is not on the disk. */
 
 import { ROOT } from "./service.js";
 
 const element = (id) => document.getElementById(id);
 
 /**
- * @param {string[]} names of the pictures' files
- * @param {boolean} downloadable whether the file is one that the disk doesn't have
+ * @param {string[]} names of the image files
+ * @param {boolean} downloadable whether the file is not on the disk
  */
 export function showCommand(names, downloadable) {
   const address = new URL(names.length > 1 ? "read/batch" : "read", ROOT);
@@ -17,13 +17,13 @@ export function showCommand(names, downloadable) {
   element("download").textContent = `Download ${names[0]}`;
 }
 
-/** Give the download link its file. @param {Blob} picture */
-export function offerDownload(picture) {
+/** Link the image file for download. @param {Blob} image */
+export function offerDownload(image) {
   URL.revokeObjectURL(element("download").href);
-  element("download").href = URL.createObjectURL(picture);
+  element("download").href = URL.createObjectURL(image);
 }
 
-/** Quote a file's name where curl's -F would read its , or ; as the start of something else. */
+/** Quote a file name in which curl's -F would take , or ; for a separator. */
 function formName(name) {
   return /[,;"\\]/.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
 }

@@ -1,19 +1,19 @@
-/** Cuts a digit out of a picture, or draws it smaller. */
+/** Cuts a digit out of an image, or reduces an image. */
 
 /** @import { Digit } from "./service.js" */
 
-// Of the digit's longer side.
-const MARGIN = 0.3;
-const MIN_MARGIN = 0.05;
-const MAX_SIDE = 400; // pixels, which is more than the service looks at
+// Ratios to the longer side of the digit.
+const MARGIN_RATIO = 0.3;
+const MIN_MARGIN_RATIO = 0.05;
+const MAX_CUT_PX = 400; // more than the service looks at
 
 /**
- * @param {Blob} picture
- * @returns {Promise<HTMLImageElement>} the picture upright; rejects where the browser can't show it
+ * @param {Blob} file
+ * @returns {Promise<HTMLImageElement>} the upright image; rejects if the browser can't show it
  */
-export async function load(picture) {
+export async function load(file) {
   const image = new Image();
-  image.src = URL.createObjectURL(picture);
+  image.src = URL.createObjectURL(file);
   try {
     await image.decode();
     return image;
@@ -25,23 +25,23 @@ export async function load(picture) {
 /**
  * @param {HTMLImageElement} image
  * @param {Digit} digit
- * @param {Digit[]} others
- * @returns {Promise<Blob>} the digit with a margin, as far as the picture reaches, and no other digit
+ * @param {Digit[]} neighbors
+ * @returns {Promise<Blob>} the digit with a margin, within the image and without other digits
  */
-export function cut(image, digit, others) {
+export function cut(image, digit, neighbors) {
   const [left, top, width, height] = digit.box;
-  const longer = Math.max(width, height);
-  const gap = Math.min(...others.map((other) => distance(digit.box, other.box)));
-  const margin = Math.max(MIN_MARGIN * longer, Math.min(MARGIN * longer, gap));
+  const longerSide = Math.max(width, height);
+  const gap = Math.min(...neighbors.map((neighbor) => distance(digit.box, neighbor.box)));
+  const margin = Math.max(MIN_MARGIN_RATIO * longerSide, Math.min(MARGIN_RATIO * longerSide, gap));
   const [x, y] = [Math.max(Math.floor(left - margin), 0), Math.max(Math.floor(top - margin), 0)];
   const wide = Math.min(Math.ceil(left + width + margin), image.naturalWidth) - x;
   const high = Math.min(Math.ceil(top + height + margin), image.naturalHeight) - y;
-  return toBlob(draw(image, [x, y, wide, high], Math.min(1, MAX_SIDE / Math.max(wide, high))));
+  return toBlob(draw(image, [x, y, wide, high], Math.min(1, MAX_CUT_PX / Math.max(wide, high))));
 }
 
 /**
  * @param {HTMLImageElement} image
- * @param {number[]} part left, top, width and height in the upright picture
+ * @param {number[]} part left, top, width and height in the upright image
  * @param {number} scale 1 or less
  */
 export function draw(image, [left, top, width, height], scale) {
@@ -54,19 +54,19 @@ export function draw(image, [left, top, width, height], scale) {
   return canvas;
 }
 
-/** @returns how far a box may grow until it meets another */
+/** @returns {number} how far a box may grow before it meets the other box */
 function distance([left, top, width, height], [x, y, wide, high]) {
   return Math.max(x - (left + width), left - (x + wide), y - (top + height), top - (y + high));
 }
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {string} type of the picture's file
+ * @param {string} type of the image file
  * @returns {Promise<Blob>}
  */
 export function toBlob(canvas, type = "image/png") {
   return new Promise((resolve, reject) => {
-    const give = (blob) => (blob ? resolve(blob) : reject(new Error("the browser made no file of the picture")));
-    canvas.toBlob(give, type);
+    const settle = (blob) => (blob ? resolve(blob) : reject(new Error("the browser made no file of the image")));
+    canvas.toBlob(settle, type);
   });
 }

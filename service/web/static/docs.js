@@ -1,4 +1,4 @@
-/** Shows openapi.json by Swagger UI, whose dark colours are those of a class. */
+/** Shows openapi.json in Swagger UI, whose dark colors need a class. */
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const showColors = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -6,7 +6,7 @@ const showColors = () => document.documentElement.classList.toggle("dark-mode", 
 dark.addEventListener("change", showColors);
 showColors();
 
-// Else the fields of a form are kept as the text of a JSON body, when that is chosen instead.
+// Without this, Swagger UI puts the fields of a form into the JSON body when JSON is selected.
 const forgetForms = { statePlugins: { oas3: { wrapSelectors: { hasUserEditedBody: () => () => false } } } };
 
 SwaggerUIBundle({
@@ -17,5 +17,5 @@ SwaggerUIBundle({
   tryItOutEnabled: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  validatorUrl: null, // none: by default a server elsewhere is asked
+  validatorUrl: null, // null: the default is a server on another host
 });

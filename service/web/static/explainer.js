@@ -1,4 +1,4 @@
-/** Explains digits of a reading: each when it is first asked for, and remembered. */
+/** Explains the digits of a reading: requests an explanation when it is first needed, and remembers it. */
 
 /** @import { Digit, Explanation } from "./service.js" */
 
@@ -9,42 +9,42 @@ export class Explainer {
   /** @type {Map<Digit, Promise<Explanation | null>>} */
   #explanations = new Map();
   #abort = new AbortController();
-  #picture;
+  #file;
   #image;
   #digits;
 
   /**
-   * @param {Blob} picture
-   * @param {Promise<HTMLImageElement | null>} image the picture, if it has several digits and can be shown
-   * @param {Digit[]} digits all that it shows
+   * @param {Blob} file
+   * @param {Promise<HTMLImageElement | null>} image null if it has one digit or can't be shown
+   * @param {Digit[]} digits all digits of the image
    */
-  constructor(picture, image, digits) {
-    this.#picture = picture;
+  constructor(file, image, digits) {
+    this.#file = file;
     this.#image = image;
     this.#digits = digits;
   }
 
   /**
    * @param {Digit} digit
-   * @returns {Promise<Explanation | null>} null where there is none, or one of another answer
+   * @returns {Promise<Explanation | null>} null if there is none, or it explains another answer
    */
   explain(digit) {
-    if (!this.#explanations.has(digit)) this.#explanations.set(digit, this.#ask(digit).catch(() => null));
+    if (!this.#explanations.has(digit)) this.#explanations.set(digit, this.#request(digit).catch(() => null));
     return this.#explanations.get(digit);
   }
 
-  /** Ask no more. */
+  /** Cancel all requests. */
   cancel() {
     this.#abort.abort();
   }
 
-  async #ask(digit) {
-    const explanation = await explain(await this.#part(digit), this.#abort.signal);
+  async #request(digit) {
+    const explanation = await explain(await this.#cut(digit), this.#abort.signal);
     return explanation.digit === digit.digit ? explanation : null;
   }
 
-  async #part(digit) {
-    if (this.#digits.length === 1) return this.#picture;
+  async #cut(digit) {
+    if (this.#digits.length === 1) return this.#file;
     return cut(await this.#image, digit, this.#digits.filter((other) => other !== digit));
   }
 }

@@ -1,4 +1,4 @@
-/** Picture files that are chosen, taken with the camera, dropped or pasted. */
+/** Image files that are chosen, photographed, dropped or pasted. */
 
 /** @import { Limits } from "./reduction.js" */
 
@@ -21,18 +21,18 @@ export function receiveFiles(inputs, receive) {
 /**
  * @param {File} file
  * @param {Limits} limits
- * @returns {Promise<Blob>} a copy that may be sent, which stays as it is whatever becomes of the file
+ * @returns {Promise<Blob>} a copy within the limits, which later changes of the file don't affect
  */
 export async function copyFile(file, limits) {
-  const picture = await reduce(file, limits);
-  if (picture.size > limits.bytes) {
+  const copy = await reduce(file, limits);
+  if (copy.size > limits.bytes) {
     throw new Problem(`The file is too large: at most ${Math.floor(limits.bytes / 1e5) / 10} MB are read.`);
   }
-  const bytes = await picture.arrayBuffer().catch(() => {
-    throw new Problem("The file can't be read: it has changed or is away. Choose it again.");
+  const bytes = await copy.arrayBuffer().catch(() => {
+    throw new Problem("The file can't be read: it was changed or deleted. Choose it again.");
   });
   if (!bytes.byteLength) throw new Problem("The file is empty.");
-  return new Blob([bytes], { type: picture.type });
+  return new Blob([bytes], { type: copy.type });
 }
 
 function receiveChosen(input, receive) {
@@ -44,17 +44,17 @@ function receiveChosen(input, receive) {
 }
 
 function receiveDropped(receive) {
-  const mark = (dropping) => document.body.classList.toggle("dropping", dropping);
+  const toggleMark = (dropping) => document.body.classList.toggle("dropping", dropping);
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
-    mark(true);
+    toggleMark(true);
   });
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) mark(false);
+    if (!event.relatedTarget) toggleMark(false);
   });
   document.addEventListener("drop", (event) => {
-    mark(false);
+    toggleMark(false);
     const files = [...event.dataTransfer.files];
     if (!files.length) return;
     event.preventDefault(); // or the browser would open the file

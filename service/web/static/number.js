@@ -1,4 +1,4 @@
-/** The digits of a number, in lines, of which one is selected. */
+/** The digits of a number, in lines; one of them is selected. */
 
 /** @import { Digit, Reading } from "./service.js" */
 
@@ -16,23 +16,23 @@ export function showNumber({ lines }, select) {
   number.replaceChildren(
     ...lines.map((line, i) => {
       const row = document.createElement("div");
-      row.append(...line.digits.map((digit) => choice(digit, lines.length > 1 ? `, line ${i + 1}` : "")));
+      row.append(...line.digits.map((digit) => newButton(digit, lines.length > 1 ? `, line ${i + 1}` : "")));
       return row;
     }),
   );
-  for (const [i, each] of choices().entries()) each.addEventListener("click", () => select(i));
+  for (const [i, button] of digitButtons().entries()) button.addEventListener("click", () => select(i));
 }
 
 /** @param {number} index */
 export function markDigit(index) {
-  for (const [i, each] of choices().entries()) {
-    each.setAttribute("aria-checked", String(i === index));
-    each.tabIndex = i === index ? 0 : -1;
+  for (const [i, button] of digitButtons().entries()) {
+    button.setAttribute("aria-checked", String(i === index));
+    button.tabIndex = i === index ? 0 : -1;
   }
 }
 
 /** @param {Digit} digit @param {string} line */
-function choice({ digit, confidence, uncertain }, line) {
+function newButton({ digit, confidence, uncertain }, line) {
   const button = document.createElement("button");
   button.type = "button";
   button.setAttribute("role", "radio");
@@ -43,18 +43,18 @@ function choice({ digit, confidence, uncertain }, line) {
 }
 
 /** @returns {HTMLButtonElement[]} */
-function choices() {
+function digitButtons() {
   return [...number.querySelectorAll("button")];
 }
 
-/** @returns {HTMLElement | undefined} where a key leads to */
-function reached(key, from) {
-  const all = choices();
-  const at = all.indexOf(from);
-  if (key === "ArrowLeft") return all[at - 1];
-  if (key === "ArrowRight") return all[at + 1];
-  if (key === "Home") return all[0];
-  if (key === "End") return all.at(-1);
+/** @returns {HTMLElement | undefined} the button that a key moves to */
+function neighbor(key, from) {
+  const buttons = digitButtons();
+  const index = buttons.indexOf(from);
+  if (key === "ArrowLeft") return buttons[index - 1];
+  if (key === "ArrowRight") return buttons[index + 1];
+  if (key === "Home") return buttons[0];
+  if (key === "End") return buttons.at(-1);
   const row = { ArrowUp: from.parentElement.previousElementSibling, ArrowDown: from.parentElement.nextElementSibling }[key];
   return row?.children[Math.min([...from.parentElement.children].indexOf(from), row.children.length - 1)];
 }
@@ -62,7 +62,7 @@ function reached(key, from) {
 number.addEventListener("keydown", (event) => {
   if (!/^(Arrow.*|Home|End)$/.test(event.key)) return;
   event.preventDefault();
-  const next = reached(event.key, event.target);
+  const next = neighbor(event.key, event.target);
   next?.focus();
   next?.click();
 });

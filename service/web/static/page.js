@@ -1,4 +1,4 @@
-/** The page: pictures come in by drawing or as files, go to the service, and its answer is shown. */
+/** The page: sends drawings and image files to the service, and shows its answers. */
 
 import { announce, showBusy } from "./answer.js";
 import { batchText, closeBatch, readBatch } from "./batch.js";
@@ -15,7 +15,7 @@ import { select, showFailure, shownNumber, showNoReading, showReading } from "./
 import { isFailure } from "./service.js";
 import { Strokes } from "./strokes.js";
 
-const DRAWING = "drawing.png";
+const DRAWING_NAME = "drawing.png";
 
 const element = (id) => document.getElementById(id);
 const canvas = element("canvas");
@@ -27,7 +27,7 @@ const reader = new Reader(showReading, showFailure);
 function readDrawing() {
   hidePhoto();
   closeBatch();
-  showCommand([DRAWING], !strokes.empty);
+  showCommand([DRAWING_NAME], !strokes.empty);
   showTools();
   if (strokes.empty) {
     reader.cancel();
@@ -36,9 +36,9 @@ function readDrawing() {
   }
   showBusy();
   reader.read(async () => {
-    const picture = await toBlob(canvas);
-    offerDownload(picture);
-    return picture;
+    const image = await toBlob(canvas);
+    offerDownload(image);
+    return image;
   });
 }
 
@@ -59,10 +59,10 @@ function readFiles(files, onDisk) {
   reader.read(() => copyFile(file, limits));
 }
 
-function showEntry({ file, picture, outcome }) {
+function showEntry({ file, image, outcome }) {
   showFile(file);
   if (isFailure(outcome)) showFailure(outcome.error);
-  else if (outcome) showReading(outcome, picture);
+  else if (outcome) showReading(outcome, image);
 }
 
 function showFile(file) {

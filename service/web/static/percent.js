@@ -1,6 +1,6 @@
-/** Shares in percent. */
+/** Formats a share in percent. */
 
-// Cut, not rounded: 99.98% is not certainty.
+// Truncated, not rounded: 99.98% is not certainty.
 const format = new Intl.NumberFormat("en", {
   style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, roundingMode: "trunc",
 });

@@ -1,4 +1,4 @@
-/** Shows a picture file on the paper. */
+/** Shows an image file on the paper. */
 
 const element = (id) => document.getElementById(id);
 const photo = element("photo");
@@ -10,7 +10,7 @@ export function showPhoto(file) {
   photo.alt = `Your picture, ${file.name}`;
   photo.hidden = false;
   element("photo-name").textContent = file.name;
-  photo.onload = fit;
+  photo.onload = fitPaper;
   photo.onerror = showName;
 }
 
@@ -26,14 +26,14 @@ export function isPhotoShown() {
   return !photo.hidden || !element("photo-name").hidden;
 }
 
-/** Give a wide picture a wide paper. */
-function fit() {
+/** Make the paper as wide as the image, within bounds. */
+function fitPaper() {
   const { naturalWidth: width, naturalHeight: height } = photo;
   photo.classList.toggle("small", width < 200);
   element("paper").style.setProperty("--ratio", Math.min(Math.max(width / height, 1), 2.5));
 }
 
-// HEIC, TIFF and PPM, which the service reads, few browsers show: the name stands for them.
+// Few browsers show HEIC, TIFF and PPM, which the service reads: show the file's name instead.
 function showName() {
   photo.hidden = true;
   element("photo-name").hidden = false;

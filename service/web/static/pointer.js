@@ -1,14 +1,14 @@
-/** Drawing with a mouse, a pen or a finger; a tap on a digit selects it instead. */
+/** Draws with a mouse, a pen or a finger. A tap on a digit selects the digit. */
 
 /** @import { Strokes } from "./strokes.js" */
 
-const STILL = 6; // pixels of the screen that a tap may move
+const MAX_TAP_PX = 6; // on the screen: a tap moves no farther
 
 /**
- * @typedef {object} Digits  Those that are marked on the canvas, or on a picture over it.
+ * @typedef {object} Digits  The digits that are marked on the canvas, or on an image over it.
  * @property {(point: PointerEvent) => number | null} at
  * @property {(index: number) => void} select
- * @property {() => boolean} fixed  Whether they are of a picture, which a finger scrolls and does not draw on.
+ * @property {() => boolean} fixed  Whether an image is shown: a finger scrolls it and does not draw.
  */
 
 /**
@@ -23,8 +23,8 @@ export function drawWithPointer(canvas, strokes, digits) {
     return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
   };
   const draws = (event) => event.pointerType !== "touch" || !digits.fixed();
-  let pointer = null; // the one that draws: a second finger, or the palm, doesn't
-  let tap = null; // where it came down on a digit, while it has hardly moved
+  let pointer = null; // the pointer that draws; a second finger or the palm does not
+  let tap = null; // where the pointer came down on a digit, until it moves away
 
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
@@ -37,7 +37,7 @@ export function drawWithPointer(canvas, strokes, digits) {
   canvas.addEventListener("pointermove", (event) => {
     if (pointer === null) canvas.classList.toggle("over-digit", digits.at(event) !== null);
     if (event.pointerId !== pointer) return;
-    if (tap && Math.hypot(event.clientX - tap.event.clientX, event.clientY - tap.event.clientY) > STILL) {
+    if (tap && Math.hypot(event.clientX - tap.event.clientX, event.clientY - tap.event.clientY) > MAX_TAP_PX) {
       if (draws(event)) strokes.begin(point(tap.event));
       tap = null;
     }

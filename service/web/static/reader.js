@@ -1,42 +1,42 @@
-/** Reads pictures: one request at a time, and only the newest picture's answer counts. */
+/** Reads images: sends one request at a time, and shows only the answer for the newest image. */
 
 /** @import { Reading } from "./service.js" */
-/** @typedef {() => Promise<Blob>} Source  Gives the picture's file, as it is when the request is sent. */
+/** @typedef {() => Promise<Blob>} Source  Returns the image file at the time of the request. */
 
 import { read, sentence } from "./service.js";
 
-const PAUSE = 80; // milliseconds between requests while someone draws
+const PAUSE_MS = 80; // between requests while someone draws
 
 export class Reader {
   /** @type {Source | null} */
   #next = null;
   #running = false;
   #abort = new AbortController();
-  #answered;
-  #failed;
+  #onReading;
+  #onFailure;
 
   /**
-   * @param {(reading: Reading, picture: Blob) => void} answered
-   * @param {(sentence: string) => void} failed
+   * @param {(reading: Reading, image: Blob) => void} onReading
+   * @param {(sentence: string) => void} onFailure
    */
-  constructor(answered, failed) {
-    this.#answered = answered;
-    this.#failed = failed;
+  constructor(onReading, onFailure) {
+    this.#onReading = onReading;
+    this.#onFailure = onFailure;
   }
 
-  /** Ask for a picture's answer, unless another picture comes before it is sent. @param {Source} source */
+  /** Read an image, unless another image comes before the request is sent. @param {Source} source */
   async read(source) {
     this.#next = source;
     if (this.#running) return;
     this.#running = true;
     while (this.#next) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       await this.#readNext();
     }
     this.#running = false;
   }
 
-  /** Forget every picture, and whatever is still answered. */
+  /** Drop the waiting image, and the answer to the request in flight. */
   cancel() {
     this.#next = null;
     this.#abort.abort();
@@ -50,11 +50,11 @@ export class Reader {
     if (!source) return;
     const isNewest = () => !this.#next && !signal.aborted;
     try {
-      const picture = await source();
-      const reading = await read(picture, signal);
-      if (isNewest()) this.#answered(reading, picture);
+      const image = await source();
+      const reading = await read(image, signal);
+      if (isNewest()) this.#onReading(reading, image);
     } catch (error) {
-      if (isNewest()) this.#failed(sentence(error));
+      if (isNewest()) this.#onFailure(sentence(error));
     }
   }
 }

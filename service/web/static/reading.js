@@ -1,4 +1,4 @@
-/** Shows what was read: the number, a box around each digit of the picture, and more about the selected one. */
+/** Shows a reading: the number, a box around each digit, and the answer for the selected digit. */
 
 /** @import { Digit, Reading } from "./service.js" */
 
@@ -22,19 +22,19 @@ let selected = null;
 
 /**
  * @param {Reading} reading
- * @param {Blob} picture that was sent
+ * @param {Blob} file the image that was sent
  */
-export function showReading(reading, picture) {
-  forget();
+export function showReading(reading, file) {
+  reset();
   shown = reading;
   digits = reading.lines.flatMap((line) => line.digits);
-  const image = digits.length > 1 ? load(picture).catch(() => null) : Promise.resolve(null);
-  explainer = new Explainer(picture, image, digits);
+  const image = digits.length > 1 ? load(file).catch(() => null) : Promise.resolve(null);
+  explainer = new Explainer(file, image, digits);
   section.dataset.digits = digits.length === 1 ? "one" : "several";
   showNumber(reading, select);
-  select(Math.max(digits.findIndex((digit) => digit.uncertain), 0)); // the one to look at
+  select(Math.max(digits.findIndex((digit) => digit.uncertain), 0)); // the first doubtful digit, else the first
   showSummary();
-  image.then((seen) => shown === reading && showPlaces(seen));
+  image.then((loaded) => shown === reading && updateBoxes(loaded));
 }
 
 /** @param {string} sentence */
@@ -44,7 +44,7 @@ export function showFailure(sentence) {
 }
 
 export function showNoReading() {
-  forget();
+  reset();
   hideBoxes();
   section.dataset.digits = "one";
   element("number").replaceChildren();
@@ -66,13 +66,13 @@ export function shownNumber() {
   return shown?.text ?? "";
 }
 
-function forget() {
+function reset() {
   explainer?.cancel();
   shown = explainer = selected = null;
   digits = [];
 }
 
-function showPlaces(image) {
+function updateBoxes(image) {
   if (image) showBoxes(digits, { width: image.naturalWidth, height: image.naturalHeight });
   else hideBoxes();
   markBox(digits.indexOf(selected));
@@ -82,7 +82,7 @@ function showSummary() {
   const doubtful = digits.filter((digit) => digit.uncertain).length;
   const summary = doubtful ? `Not sure of ${doubtful} of ${digits.length} digits` : `${digits.length} digits`;
   element("summary").textContent = summary;
-  const alone = [element("digit"), element("confidence"), element("doubt")].map((each) => each.textContent);
-  const [digit, ...words] = alone.filter(Boolean);
+  const texts = ["digit", "confidence", "doubt"].map((id) => element(id).textContent);
+  const [digit, ...words] = texts.filter(Boolean);
   announce(digits.length === 1 ? `${digit}, ${words.join(" ")}` : `${shown.text.replaceAll("\n", ", ")}. ${summary}`);
 }

@@ -1,23 +1,23 @@
-/** Makes pictures smaller that are too large to be sent as they are. */
+/** Reduces images that are over the service's limits. */
 
 import { draw, load, toBlob } from "./cutting.js";
 
-/** @typedef {{bytes: number, pixels: number}} Limits  Of a picture that the service reads. */
+/** @typedef {{bytes: number, pixels: number}} Limits  Of an image that the service reads. */
 
-// Of a reduced picture: its shorter side is still longer than what the service looks at.
+// Pixels of a reduced image. Its shorter side is still longer than the service needs.
 const MAX_PIXELS = 4_000_000;
 const MIN_PIXELS = 250_000;
 
 /**
- * @param {Blob} picture
+ * @param {Blob} file
  * @param {Limits} limits
- * @returns {Promise<Blob>} the picture as it is; or upright and smaller, if it is over a limit and the browser shows it
+ * @returns {Promise<Blob>} the file unchanged; or a smaller, upright image, if it is over a limit and can be shown
  */
-export async function reduce(picture, limits) {
-  const image = await load(picture).catch(() => null); // few browsers show HEIC or TIFF, which the service reads
+export async function reduce(file, limits) {
+  const image = await load(file).catch(() => null); // few browsers show HEIC or TIFF, which the service reads
   const area = image ? image.naturalWidth * image.naturalHeight : 0;
-  if (!image || (area <= limits.pixels && picture.size <= limits.bytes)) return picture;
-  const type = picture.type === "image/jpeg" ? picture.type : "image/png"; // PNG keeps what is transparent
+  if (!image || (area <= limits.pixels && file.size <= limits.bytes)) return file;
+  const type = file.type === "image/jpeg" ? file.type : "image/png"; // PNG keeps transparency
   for (let pixels = Math.min(area, limits.pixels, MAX_PIXELS); ; pixels /= 2) {
     const reduced = await toBlob(shrink(image, Math.sqrt(pixels / area)), type);
     if (reduced.size <= limits.bytes || pixels <= MIN_PIXELS) return reduced;

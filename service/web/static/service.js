@@ -1,4 +1,4 @@
-/** Asks the service, and says in a sentence what went wrong. */
+/** Sends requests to the service, and describes errors in one sentence. */
 
 /**
  * @typedef {object} Digit
@@ -6,37 +6,37 @@
  * @property {number} confidence
  * @property {boolean} uncertain
  * @property {number[]} probabilities
- * @property {number[]} box  Left, top, width and height in pixels of the upright picture.
+ * @property {number[]} box  Left, top, width and height in pixels of the upright image.
  */
 /** @typedef {{text: string, lines: {text: string, digits: Digit[]}[]}} Reading  The answer of POST /read. */
 /** @typedef {{error: string}} Failure */
-/** @typedef {{digit: number, ink: string, seen: string, overlay: string}} Explanation  That of POST /explain. */
+/** @typedef {{digit: number, ink: string, seen: string, overlay: string}} Explanation  The answer of POST /explain. */
 
-/** Where the service's paths begin, whatever the page's own address. */
+/** The root of the service's paths, independent of the page's own address. */
 export const ROOT = new URL("..", import.meta.url);
 
-const PATIENCE = 30_000; // milliseconds
+const TIMEOUT_MS = 30_000;
 
-/** A sentence for whoever uses the page. */
+/** An error whose message is shown on the page. */
 export class Problem extends Error {}
 
-/** @returns {Promise<Reading>} all digits of a picture */
-export function read(/** @type {Blob} */ picture, /** @type {AbortSignal} */ signal) {
-  return post("read", picture, isReading, signal);
+/** @returns {Promise<Reading>} all digits of an image */
+export function read(/** @type {Blob} */ image, /** @type {AbortSignal} */ signal) {
+  return post("read", image, isReading, signal);
 }
 
-/** @returns {Promise<(Reading | Failure)[]>} those of each picture */
-export async function readAll(/** @type {Blob[]} */ pictures, /** @type {AbortSignal} */ signal) {
+/** @returns {Promise<(Reading | Failure)[]>} the reading or the error of each image */
+export async function readAll(/** @type {Blob[]} */ images, /** @type {AbortSignal} */ signal) {
   const form = new FormData();
-  for (const picture of pictures) form.append("image", picture);
+  for (const image of images) form.append("image", image);
   const isBatch = ({ readings }) =>
-    readings?.length === pictures.length && readings.every((each) => isReading(each) || isFailure(each));
+    readings?.length === images.length && readings.every((item) => isReading(item) || isFailure(item));
   return (await post("read/batch", form, isBatch, signal)).readings;
 }
 
-/** @returns {Promise<Explanation>} what the answer to a picture of one digit rests on */
-export function explain(/** @type {Blob} */ picture, /** @type {AbortSignal} */ signal) {
-  return post("explain", picture, isExplanation, signal);
+/** @returns {Promise<Explanation>} the explanation of the answer to an image of one digit */
+export function explain(/** @type {Blob} */ image, /** @type {AbortSignal} */ signal) {
+  return post("explain", image, isExplanation, signal);
 }
 
 /** @returns {string} */
@@ -48,14 +48,14 @@ export function isFailure(answer) {
   return typeof answer?.error === "string";
 }
 
-async function post(path, body, isRight, signal) {
-  const [response, answer] = await patiently(signal, async (signal) => {
+async function post(path, body, isValid, signal) {
+  const [response, answer] = await withTimeout(signal, async (signal) => {
     // The service recognises files by their content.
     const headers = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" };
     const response = await fetch(new URL(path, ROOT), { method: "POST", body, headers, signal });
-    return [response, await response.text().then(JSON.parse).catch(notJSON)];
-  }).catch(unanswered);
-  if (response.ok && isRight(answer ?? {})) return answer;
+    return [response, await response.text().then(JSON.parse).catch(toNull)];
+  }).catch(throwProblem);
+  if (response.ok && isValid(answer ?? {})) return answer;
   if (response.ok) {
     throw new Problem(
       "What answered is not this service, maybe a login page in front of it. Reload the page, or try again later.",
@@ -65,27 +65,28 @@ async function post(path, body, isRight, signal) {
   throw new Problem(`The service answered with status ${response.status}. Please try again.`);
 }
 
-/** Call with a signal that also ends a call that takes too long. Safari has AbortSignal.any from 17.4 on. */
-async function patiently(signal, call) {
-  const ending = new AbortController();
-  const end = () => ending.abort(signal.reason);
-  const timer = setTimeout(() => ending.abort(new DOMException("", "TimeoutError")), PATIENCE);
-  signal.addEventListener("abort", end);
-  if (signal.aborted) end();
+/** Call with a signal that also aborts after TIMEOUT_MS. Safari has AbortSignal.any only since 17.4. */
+async function withTimeout(signal, call) {
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException("", "TimeoutError")), TIMEOUT_MS);
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
   try {
-    return await call(ending.signal);
+    return await call(controller.signal);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", end);
+    signal.removeEventListener("abort", abort);
   }
 }
 
-function notJSON(error) {
+/** Return null for a body that is not JSON. */
+function toNull(error) {
   if (error instanceof SyntaxError) return null;
   throw error;
 }
 
-function unanswered(error) {
+function throwProblem(error) {
   if (error.name === "TimeoutError") throw new Problem("The service took too long to answer. Please try again.");
   if (!navigator.onLine) throw new Problem("You are offline. Try again once the connection is back.");
   throw new Problem("The service can't be reached. Please try again in a moment.");
@@ -102,5 +103,5 @@ function isDigit({ digit, confidence, probabilities, box }) {
 }
 
 function isExplanation({ digit, ink, seen, overlay }) {
-  return Number.isInteger(digit) && [ink, seen, overlay].every((picture) => /^data:image\/png;/.test(picture));
+  return Number.isInteger(digit) && [ink, seen, overlay].every((url) => /^data:image\/png;/.test(url));
 }

@@ -1,10 +1,10 @@
-/** Strokes of a pen on a canvas: black on white, with every state of the drawing kept for undo. */
+/** Strokes of a pen on a canvas, black on white. All states of the drawing are kept for undo. */
 
 /** @typedef {{x: number, y: number}} Point  In pixels of the canvas. */
 /** @typedef {Point[]} Stroke */
 
-// MNIST's strokes are about a tenth as wide as its digits are tall: between those of one digit and of several.
-const WIDTH = 36;
+// MNIST's strokes are a tenth as wide as its digits are tall. This width lies between one large digit and several.
+const STROKE_PX = 36;
 
 export class Strokes extends EventTarget {
   /** @type {Stroke[][]} */
@@ -54,7 +54,7 @@ export class Strokes extends EventTarget {
     this.#changed();
   }
 
-  /** Take a blank sheet; undo brings the old one back. */
+  /** Clear the canvas; undo restores the drawing. */
   clear() {
     this.end();
     if (!this.empty) this.#states.push([]);
@@ -75,13 +75,13 @@ export class Strokes extends EventTarget {
     const context = this.#canvas.getContext("2d");
     context.fillStyle = "white";
     context.fillRect(0, 0, width, height);
-    Object.assign(context, { strokeStyle: "black", lineWidth: WIDTH, lineCap: "round", lineJoin: "round" });
+    Object.assign(context, { strokeStyle: "black", lineWidth: STROKE_PX, lineCap: "round", lineJoin: "round" });
     for (const stroke of this.#drawn) context.stroke(smooth(stroke));
   }
 }
 
 /**
- * Lead a curve through the middles between a stroke's points, which rounds its corners.
+ * Return a curve through the midpoints between a stroke's points, which rounds its corners.
  * @param {Stroke} stroke
  */
 function smooth(stroke) {

@@ -1,7 +1,7 @@
-"""The service beside what could be used instead, on the same two cores: python -m tests.benchmarks.comparison
+"""Compares the service with other servers on the same two cores: python -m tests.benchmarks.comparison
 
-Each server has an environment of its own in build/bench, set up at the first run. In every round each is started, asked
-by wrk, and stopped; the tables show medians over the rounds.
+Each server has its environment in build/bench, made at the first run. In each round each server is started, gets
+requests from wrk, and is stopped. The tables show medians over the rounds.
 """
 
 import os
@@ -20,14 +20,14 @@ from tests.benchmarks.comparison.candidates import CANDIDATES, Candidate
 from tests.benchmarks.comparison.jobs import CONNECTIONS, JOBS, Job, Load, drive
 from tests.benchmarks.comparison.processes import Unavailable, install, running
 
-CORES, WARM_UP = 2, 1
-SETTLE = 0.5  # seconds, in which what the last clients left behind is finished
+CORES, WARM_UP_SECONDS = 2, 1
+SETTLE_SECONDS = 0.5  # for requests of the warm-up to finish
 OURS = CANDIDATES[0].name
 
 
 @dataclass
 class Results:
-    """What was measured, each once a round, by the names of jobs, candidates and limits."""
+    """Measured values, one for each round, by the names of jobs, candidates and limits."""
 
     loads: dict[tuple[str, str], list[Load]] = field(default_factory=lambda: defaultdict(list))
     starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -36,11 +36,11 @@ class Results:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def visit(candidate: Candidate, seconds: int, results: Results) -> None:
-    """Start a candidate, let it do all its jobs, and stop it.
+def measure(candidate: Candidate, seconds: int, results: Results) -> None:
+    """Start a candidate, measure all its jobs, and stop it.
 
     Raises:
-        Unavailable: it can't be started.
+        Unavailable: the candidate can't be started.
 
     """
     jobs = [job for job in JOBS if job.name in candidate.paths]
@@ -49,19 +49,19 @@ def visit(candidate: Candidate, seconds: int, results: Results) -> None:
         for job in jobs:
             path = candidate.paths[job.name]
             server.wait(job, path)
-            drive(job, server.port, path, WARM_UP)
-            time.sleep(SETTLE)
+            drive(job, server.port, path, WARM_UP_SECONDS)
+            time.sleep(SETTLE_SECONDS)
             results.loads[job.name, candidate.name].append(drive(job, server.port, path, seconds))
         results.memory[candidate.name].append(server.memory())
 
 
-def show(results: Results) -> None:
+def print_tables(results: Results) -> None:
     """Print the tables, as Markdown."""
     print(f"| {CONNECTIONS} connections | server | answers a second | median | 99th percentile | failed | ours |")
     print("| --- | --- | --: | --: | --: | --: | --: |")
     for job in JOBS:
         if job.images == 1:
-            show_loads(job, results)
+            print_loads(job, results)
     print("\n| server | memory | start-up |\n| --- | --: | --: |")
     for name, memory in results.memory.items():
         print(f"| {name} | {median(memory):.0f} MiB | {median(results.starts[name]):.2f} s |")
@@ -70,50 +70,53 @@ def show(results: Results) -> None:
     rates = {f"{name}, no server": median(rates) for name, rates in results.limits.items()}
     for job in JOBS:
         if job.images > 1:
-            for loads in answers(job, results).values():
+            for loads in find_loads(job, results).values():
                 rates[job.name] = median(load.rate for load in loads) * job.images
     print("\n| images a second | |\n| --- | --: |")
     for name, rate in rates.items():
         print(f"| {name} | {rate:,.0f} |")
 
 
-def show_loads(job: Job, results: Results) -> None:
-    """Print a row for each server that does a job; the last column is how many times as many answers ours gives."""
-    loads = answers(job, results)
-    rates = {name: median(load.rate for load in each) for name, each in loads.items()}
-    for name, each in loads.items():
-        times = f"{median(load.median for load in each):.1f} ms | {median(load.p99 for load in each):.1f} ms"
+def print_loads(job: Job, results: Results) -> None:
+    """Print a row for each server that does a job. The last column is the service's rate, divided by the server's."""
+    all_loads = find_loads(job, results)
+    rates = {name: median(load.rate for load in loads) for name, loads in all_loads.items()}
+    for name, loads in all_loads.items():
+        times = f"{median(load.median for load in loads):.1f} ms | {median(load.p99 for load in loads):.1f} ms"
         ratio = f"{rates[OURS] / rates[name]:.2f}" if OURS in rates else ""
-        print(f"| {job.name} | {name} | {rates[name]:,.0f} | {times} | {sum(load.failed for load in each)} | {ratio} |")
+        print(
+            f"| {job.name} | {name} | {rates[name]:,.0f} | {times} | {sum(load.failed for load in loads)} | {ratio} |"
+        )
 
 
-def answers(job: Job, results: Results) -> dict[str, list[Load]]:
-    return {name: loads for (done, name), loads in results.loads.items() if done == job.name}
+def find_loads(job: Job, results: Results) -> dict[str, list[Load]]:
+    return {name: loads for (job_name, name), loads in results.loads.items() if job_name == job.name}
 
 
 @click.command()
-@click.option("--rounds", default=5, show_default=True, help="How often each server is started and asked.")
-@click.option("--seconds", default=2, show_default=True, help="How long it is asked each thing, after a warm-up.")
-@click.option("--only", multiple=True, help="Measure what has this in its name; may be given more than once.")
+@click.option("--rounds", default=5, show_default=True, help="How often each server is started and measured.")
+@click.option("--seconds", default=2, show_default=True, help="How long each request is repeated, after a warm-up.")
+@click.option("--only", multiple=True, help="Measure servers with this in their name. Repeatable.")
 def main(rounds: int, seconds: int, only: tuple[str, ...]) -> None:
-    """Compare the service with what could be used instead; all figures are medians over the rounds."""
+    """Compare the service with other servers. All figures are medians over the rounds."""
     if not shutil.which("wrk"):
         raise click.ClickException("wrk is needed: apt-get install wrk.")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     results = Results()
-    chosen = [each for each in CANDIDATES if not only or any(word.lower() in each.name.lower() for word in only)]
-    for candidate in chosen:
+    words = [word.lower() for word in only] or [""]
+    candidates = [candidate for candidate in CANDIDATES if any(word in candidate.name.lower() for word in words)]
+    for candidate in candidates:
         attempt(install, candidate, results)
     for _ in range(rounds):
-        for candidate in chosen:
-            attempt(lambda candidate: visit(candidate, seconds, results), candidate, results)
+        for candidate in candidates:
+            attempt(lambda candidate: measure(candidate, seconds, results), candidate, results)
         for name in () if only else limits.LIMITS:
             results.limits[name].append(limits.measure(name, seconds))
-    show(results)
+    print_tables(results)
 
 
 def attempt(step: Callable[[Candidate], None], candidate: Candidate, results: Results) -> None:
-    """Take a step with a candidate, unless one has failed; whatever fails, the others go on."""
+    """Run a step of a candidate, unless one of its steps has failed. A failure does not affect other candidates."""
     if candidate.name in results.missing:
         return
     click.echo(candidate.name, err=True)

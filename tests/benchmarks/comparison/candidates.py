@@ -1,4 +1,4 @@
-"""The servers that are compared: what is installed for each, how it is started, and where it takes what."""
+"""The servers that are compared: their requirements, commands and paths."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,17 @@ COMMON = tuple(f"{name}=={version(name)}" for name in ("ai-edge-litert", "pillow
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server. In its command and environment, {port} is where it is to listen; {grpc} and {metrics} are free, too."""
+    """A server. In its command and environment, {port} is the port to listen on; {grpc} and {metrics} are free."""
 
     name: str
-    command: tuple[str, ...]  # what its Python is given
-    paths: Mapping[str, str]  # where it takes a job, by the job's name
-    requirements: tuple[str, ...] = ()  # none: it runs in the service's own environment
+    command: tuple[str, ...]  # the arguments of its Python
+    paths: Mapping[str, str]  # by the job's name
+    requirements: tuple[str, ...] = ()  # without any it runs in the service's environment
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
-        """Where its environment is, if it has one of its own."""
+        """The folder of its environment, if it has requirements."""
         return ROOT / "build" / "bench" / self.name.split(",")[0].lower()
 
     @property
@@ -60,7 +60,7 @@ SINGLE = list(OURS)[:4]
 
 
 def fastapi(name: str, paths: Mapping[str, str]) -> Candidate:
-    """FastAPI on uvicorn, with the fastest of all that it can use."""
+    """FastAPI on uvicorn, with the fastest libraries that it supports."""
     return Candidate(
         name,
         ("-m", "uvicorn", f"{SERVERS}.fastapi_server:app", "--port", "{port}", "--workers", "2", "--loop", "uvloop",
@@ -71,7 +71,7 @@ def fastapi(name: str, paths: Mapping[str, str]) -> Candidate:
 
 
 def mlserver(name: str, workers: int) -> Candidate:
-    """MLServer, which answers in the server's own process where it has no workers."""
+    """MLServer, which predicts in the server's process if it has no workers."""
     return Candidate(
         name,
         ("-m", "mlserver.cli.main", "start", SERVERS.replace(".", "/") + "/mlserver"),

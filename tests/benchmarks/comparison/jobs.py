@@ -1,4 +1,4 @@
-"""What is asked of the servers, over and over: the first test image of MNIST, in every form it is sent in."""
+"""The requests to the servers: the first test image of MNIST, in all forms."""
 
 import json
 import subprocess
@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import SEVEN, multipart
+from tests.support.images import multipart
+from tests.support.paths import SEVEN
 
 CONNECTIONS, MANY, FEW = 16, 256, 4
 BATCH, FILES = 1000, 100
 SCRIPT = Path(__file__).parent / "post.lua"
 
-CONFIDENCE = b"0.99995"  # that it is a seven, by the version that ships
+CONFIDENCE = b"0.99995"  # of the digit 7, by the version that ships
 
 PNG = SEVEN.read_bytes()
 PIXELS = np.asarray(Image.open(SEVEN)).reshape(1, 784)
@@ -29,7 +30,7 @@ JSON, IMAGE = {"Content-Type": "application/json"}, {"Content-Type": "image/png"
 
 @dataclass(frozen=True)
 class Job:
-    """A request that is posted from some connections, and what its answer has in it."""
+    """A request that is posted from some connections, and bytes that its response contains."""
 
     name: str
     body: bytes
@@ -40,7 +41,7 @@ class Job:
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of a job: answers a second, median and 99th percentile of milliseconds, requests that failed."""
+    """The result of a job: responses a second, median and 99th percentile of milliseconds, failed requests."""
 
     rate: float
     median: float
@@ -49,12 +50,12 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def infer(datatype: str, images: int = 1, **content: Any) -> dict[str, Any]:
-    """Make a request of the Open Inference Protocol."""
+    """Return a request of the Open Inference Protocol."""
     return {"inputs": [{"name": "image", "shape": [images, 784], "datatype": datatype, **content}]}
 
 
 def batch(datatype: str, pixels: NDArray[Any]) -> Job:
-    """Send many pictures as raw tensors, by Triton's extension of the protocol, and get their answers so."""
+    """Return a job of many images as a raw tensor, by Triton's extension of the protocol, with a raw response."""
     tensor = pixels.repeat(BATCH, 0).tobytes()
     request = infer(datatype, BATCH, parameters={"binary_data_size": len(tensor)})
     head = json.dumps(request | {"parameters": {"binary_data_output": True}}).encode()
@@ -76,31 +77,31 @@ JOBS = [
 
 
 def check(job: Job, port: int, path: str) -> None:
-    """Ask once.
+    """Send a job's request once, and check the response.
 
     Raises:
-        OSError: there is no connection, or no answer.
-        ValueError: the answer is not that it is a seven.
+        OSError: there is no connection, or no response.
+        ValueError: the response is not as expected.
 
     """
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("POST", path, job.body, job.headers)
         response = connection.getresponse()
-        answer = response.read()
+        content = response.read()
     finally:
         connection.close()
-    if response.status != 200 or job.expected not in answer:
-        raise ValueError(f"{path} answers {response.status}: {answer[:200]!r}")
+    if response.status != 200 or job.expected not in content:
+        raise ValueError(f"{path} answers {response.status}: {content[:200]!r}")
 
 
 def drive(job: Job, port: int, path: str, seconds: int) -> Load:
-    """Let wrk do a job for a while."""
+    """Run wrk with a job, and return its result."""
     with tempfile.NamedTemporaryFile() as body:
         body.write(job.body)
         body.flush()
         headers = [text for header in job.headers.items() for text in header]
         options = ["-t1", f"-c{job.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
         command = ["wrk", *options, f"http://127.0.0.1:{port}{path}", "--", body.name, *headers]
-        done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    return msgspec.json.decode(done.stderr, type=Load)
+        result = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return msgspec.json.decode(result.stderr, type=Load)

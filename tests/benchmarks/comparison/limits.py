@@ -1,4 +1,4 @@
-"""What the machine allows, in images a second, whatever the server."""
+"""Measures the images a second that the machine allows without a server."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from tests.benchmarks.comparison.servers import bare
 PROCESSES = 2
 
 
-def rate(prepare: Callable[[], Callable[[], object]], images: int, seconds: float) -> float:
-    """Give the images a second of a call that takes so many, made over and over."""
+def measure_rate(prepare: Callable[[], Callable[[], object]], images: int, seconds: float) -> float:
+    """Return the images a second of a repeated call with `images` images."""
     call, calls = prepare(), 0
     call()
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds:
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
         call()
         calls += 1
-    return calls * images / (time.perf_counter() - begin)
+    return calls * images / (time.perf_counter() - start)
 
 
 def decode() -> Callable[[], object]:
@@ -54,7 +54,7 @@ LIMITS = {
 
 
 def measure(name: str, seconds: float) -> float:
-    """Give the images a second of all processes, side by side."""
+    """Return the images a second of all processes together."""
     prepare, images = LIMITS[name]
     with ProcessPoolExecutor(PROCESSES) as pool:
-        return sum(pool.map(rate, [prepare] * PROCESSES, [images] * PROCESSES, [seconds] * PROCESSES))
+        return sum(pool.map(measure_rate, [prepare] * PROCESSES, [images] * PROCESSES, [seconds] * PROCESSES))

@@ -1,4 +1,4 @@
-"""The servers' processes: their environments, start, memory and end."""
+"""Runs the servers: installs their environments, starts and stops their processes, and measures their memory."""
 
 import os
 import signal
@@ -13,24 +13,24 @@ from http.client import HTTPException
 from tests.benchmarks.comparison.candidates import ROOT, Candidate
 from tests.benchmarks.comparison.jobs import Job, check
 from tests.benchmarks.memory import pss, tree
-from tests.conftest import clean_environment
+from tests.support.server import clean_environment
 
 START_SECONDS, STOP_SECONDS = 60.0, 10.0
 
 
 class Unavailable(Exception):
-    """A candidate can't be installed, started or asked; the text says why in a line."""
+    """A candidate can't be installed or started, or does not answer; the text says why in a line."""
 
 
 def install(candidate: Candidate) -> None:
-    """Make a candidate's environment, unless it is there already with the same requirements.
+    """Install a candidate's environment, unless it exists with the same requirements.
 
     Raises:
-        Unavailable: it can't be made.
+        Unavailable: pip fails.
 
     """
-    done, requirements = candidate.folder / "installed.txt", "\n".join(candidate.requirements)
-    if not requirements or (done.exists() and done.read_text() == requirements):
+    marker, requirements = candidate.folder / "installed.txt", "\n".join(candidate.requirements)
+    if not requirements or (marker.exists() and marker.read_text() == requirements):
         return
     commands = [
         ["-m", "venv", "--clear", str(candidate.folder)],
@@ -40,7 +40,7 @@ def install(candidate: Candidate) -> None:
         run = subprocess.run([interpreter, *command], capture_output=True, text=True)
         if run.returncode:
             raise Unavailable(f"can't be installed: {(run.stderr.strip().splitlines() or [''])[-1]}")
-    done.write_text(requirements)
+    marker.write_text(requirements)
 
 
 class Running:
@@ -53,7 +53,7 @@ class Running:
         command = [candidate.python, *(word.format(**ports) for word in candidate.command)]
         self.log = ROOT / "build" / "bench" / f"{candidate.name}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._begin = time.perf_counter()
+        self._start = time.perf_counter()
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=clean_environment() | environment, stdout=log, stderr=subprocess.STDOUT,
@@ -61,16 +61,16 @@ class Running:
             )  # fmt: skip
 
     def wait(self, job: Job, path: str) -> float:
-        """Give the seconds from the start to the first answer.
+        """Wait for the first answer, and return the seconds since the start.
 
         Raises:
-            Unavailable: there is none.
+            Unavailable: there is no answer.
 
         """
-        while (seconds := time.perf_counter() - self._begin) < START_SECONDS and self._process.poll() is None:
+        while (seconds := time.perf_counter() - self._start) < START_SECONDS and self._process.poll() is None:
             try:
                 check(job, self.port, path)
-                return time.perf_counter() - self._begin
+                return time.perf_counter() - self._start
             except (OSError, HTTPException, ValueError) as error:
                 reason = str(error)
             time.sleep(0.005)
@@ -78,11 +78,11 @@ class Running:
         raise Unavailable(f"no answer after {seconds:.0f} s: {last}")
 
     def memory(self) -> float:
-        """Give the proportional set size of all its processes in MiB."""
+        """Return the proportional set size of all its processes in MiB."""
         return pss(self._process.pid) / 2**20
 
     def stop(self) -> None:
-        """Let it end by itself, and then end what is left: some leave processes behind."""
+        """Terminate the server, and kill the processes that are left: some servers leave some behind."""
         processes = [*tree(self._process.pid)]
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):

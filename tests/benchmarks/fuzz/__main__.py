@@ -1,8 +1,8 @@
-"""Mutated requests to a real server, and what comes of them: python -m tests.benchmarks.fuzz --count 1000000 --seed 0
+"""Sends mutated requests to a real server: python -m tests.benchmarks.fuzz --count 1000000 --seed 0
 
-Each request is made from the seed and its number: `--start 1234 --count 1` sends number 1234 again. Memory is that of
-all of the server's processes, what they share counted once. The exit code is 1 where an answer was 500 or above, or
-none came.
+Each request is made from the seed and its number: `--start 1234 --count 1` sends number 1234 again. Memory is the PSS
+of all processes of the server, in which shared pages count once. The exit code is 1 if a response was 500 or above, or
+missing.
 """
 
 import sys
@@ -17,20 +17,22 @@ import click
 from tests.benchmarks.fuzz.client import LOST, Address, Failure, Outcome, send_all
 from tests.benchmarks.fuzz.requests import Requests
 from tests.benchmarks.memory import pss
-from tests.conftest import serving
+from tests.support.server import serving
 
-CHUNK = 100_000  # requests between two looks at the memory
+CHUNK = 100_000  # requests between two measurements of the memory
 
 
 @click.command()
 @click.option("--count", default=100_000, show_default=True, help="How many requests are sent.")
-@click.option("--seed", default=0, show_default=True, help="What they are made from, with their numbers.")
-@click.option("--start", default=0, show_default=True, help="The first one's number.")
-@click.option("--connections", default=8, show_default=True, help="How many are kept at once.")
+@click.option("--seed", default=0, show_default=True, help="The requests are made from it and their numbers.")
+@click.option("--start", default=0, show_default=True, help="The number of the first request.")
+@click.option("--connections", default=8, show_default=True, help="Connections at once.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes of the server that is started.")
-@click.option("--url", help="A running server to send them to, instead.")
-@click.option("--pid", type=int, help="Its main process, whose memory is measured.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="A folder for what fails, for replay.")
+@click.option("--url", help="Send the requests to this running server instead.")
+@click.option("--pid", type=int, help="The main process of that server, to measure its memory.")
+@click.option(
+    "--keep", type=click.Path(file_okay=False, path_type=Path), help="Write failed requests to this folder, for replay."
+)
 def main(
     count: int,
     seed: int,
@@ -41,7 +43,7 @@ def main(
     pid: int | None,
     keep: Path | None,
 ) -> None:
-    """Send mutated requests, and print the answers by status, what failed, and memory."""
+    """Send mutated requests, and print the responses by status, the failures, and the memory."""
     requests, outcome = Requests(seed), Outcome()
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
@@ -49,9 +51,9 @@ def main(
         process = pid or process
         _show_memory("before", process)
         for first in range(start, start + count, CHUNK):
-            numbers, began = range(first, min(first + CHUNK, start + count)), time.monotonic()
+            numbers, start_time = range(first, min(first + CHUNK, start + count)), time.monotonic()
             part = send_all(address, requests, numbers, connections)
-            _show_memory(f"after {numbers.stop - start:,} ({time.monotonic() - began:.0f} s)", process)
+            _show_memory(f"after {numbers.stop - start:,} ({time.monotonic() - start_time:.0f} s)", process)
             for failure in part.failures:
                 _show_failure(failure, seed, keep)
             outcome.add(part)
@@ -64,7 +66,7 @@ def main(
 
 @contextmanager
 def _server(url: str | None, workers: int) -> Iterator[tuple[Address, int | None, list[str]]]:
-    """Yield where a server listens, its process, if it was started here, and its log."""
+    """Yield a server's address, its process if it was started here, and its log."""
     if url:
         parts = urlsplit(url)
         yield Address(parts.hostname or "127.0.0.1", parts.port or 80), None, []

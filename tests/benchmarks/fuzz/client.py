@@ -1,4 +1,4 @@
-"""Clients that keep their connections, and what came of their requests."""
+"""Clients with kept connections, and the outcome of their requests."""
 
 import socket
 import time
@@ -15,14 +15,14 @@ LOST = 0  # in place of a status
 
 
 class Address(NamedTuple):
-    """Where a server listens."""
+    """The address of a server."""
 
     host: str
     port: int
 
 
 class Failure(NamedTuple):
-    """A request that was answered by 500 or above, or not at all."""
+    """A request whose response was 500 or above, or missing."""
 
     number: int
     request: Request
@@ -32,21 +32,21 @@ class Failure(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of requests."""
+    """The outcome of requests."""
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
     slowest: tuple[float, int] = (0.0, 0)  # seconds, and the request's number
 
     def add(self, other: Self) -> None:
-        """Take in what came of other requests."""
+        """Add the outcome of other requests."""
         self.statuses += other.statuses
         self.failures += other.failures
         self.slowest = max(self.slowest, other.slowest)
 
 
 def send_all(address: Address, requests: Requests, numbers: Iterable[int], connections: int) -> Outcome:
-    """Send the requests of some numbers, over so many connections at once."""
+    """Send the requests with these numbers over several connections at once."""
     outcome = Outcome()
     queue = iter([*numbers])  # taking the next one from a list is one step for all threads
     requests.make(0)  # makes the files, once
@@ -57,11 +57,11 @@ def send_all(address: Address, requests: Requests, numbers: Iterable[int], conne
 
 
 def _send(address: Address, requests: Requests, numbers: Iterable[int]) -> Outcome:
-    """Send requests, one after the other, over one connection, as long as it is kept."""
+    """Send requests one after another over one connection."""
     outcome, client = Outcome(), Client(address)
     for number in numbers:
         request, start = requests.make(number), time.monotonic()
-        status, answer = client.ask(request.data)
+        status, answer = client.send(request.data)
         outcome.slowest = max(outcome.slowest, (time.monotonic() - start, number))
         outcome.statuses[request.path, status] += 1
         if status == LOST or status >= 500:
@@ -71,14 +71,14 @@ def _send(address: Address, requests: Requests, numbers: Iterable[int]) -> Outco
 
 
 class Client:
-    """A connection that is kept as long as the server keeps it, and then made anew."""
+    """A connection, which is made again whenever the server has closed it."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._socket: socket.socket | None = None
 
-    def ask(self, request: bytes) -> tuple[int, str]:
-        """Return the status and the text of an answer; `LOST`, and why, where none came."""
+    def send(self, request: bytes) -> tuple[int, str]:
+        """Return the status and the text of a response; `LOST` and the reason if there is none."""
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self._address, TIMEOUT_SECONDS)
@@ -105,7 +105,7 @@ class Client:
         size = int(headers[b"content-length"]) if b"content-length" in headers else -1
         answer = self._answers.read(size)
         if len(answer) < size:
-            raise ConnectionError("The answer was cut short.")
+            raise ConnectionError("The response was cut short.")
         if headers.get(b"connection") == b"close":
             self.close()
         return status, answer.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Picture files to mutate: all formats and modes that Pillow writes, of sides down to one pixel."""
+"""Image files to mutate: all formats and modes that Pillow writes, of sides down to one pixel."""
 
 import io
 import struct
@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageMode, PngImagePlugin
 
-from tests.conftest import SEVEN
+from tests.support.paths import SEVEN
 
 SIZES_PX = ((28, 28), (1, 1), (1, 40), (40, 1), (2, 300), (57, 41))
 LARGE_PX = (1100, 1030)  # is reduced when it is decoded
 LARGE_MODES = ("L", "RGBA", "I;16")
 SLOW_FORMATS = ("AVIF", "HEIF", "ICNS")  # to write: in few sizes and modes
 SLOW_MODES = ("L", "RGB", "RGBA")
-LEFT_OUT = ("EPS", "IM", "PDF", "WMF")  # are no pictures, take another program, or are to leave Pillow
+EXCLUDED_FORMATS = ("EPS", "IM", "PDF", "WMF")  # no images, or written by another program, or to be removed from Pillow
 TIFF_COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "lzma", "zstd")
 BILEVEL_COMPRESSIONS = ("group3", "group4", "tiff_ccitt")
 JPEG_MODES = ("L", "RGB", "CMYK", "YCbCr")
@@ -29,7 +29,7 @@ Options = dict[str, Any]
 
 
 class File(NamedTuple):
-    """A picture file: its bytes, and its sides in pixels."""
+    """An image file: its bytes, and its sides in pixels."""
 
     data: bytes
     width: int
@@ -37,12 +37,12 @@ class File(NamedTuple):
 
 
 def make() -> dict[str, list[File]]:
-    """Make files of each format, by its name."""
+    """Return files of each format, by its name."""
     with suppress(ImportError):
         import_module("pillow_heif").register_heif_opener()
     Image.init()
     files = defaultdict[str, list[File]](list)
-    for kind in sorted(Image.SAVE.keys() - LEFT_OUT):
+    for kind in sorted(Image.SAVE.keys() - EXCLUDED_FORMATS):
         is_slow = kind in SLOW_FORMATS
         for size in SIZES_PX[:3] if is_slow else SIZES_PX:
             for image in _images(size, SLOW_MODES if is_slow else Image.MODES):
@@ -70,7 +70,7 @@ def _encode_all(image: Image.Image, kind: str) -> Iterator[File]:
 
 
 def _encode(image: Image.Image, kind: str, options: Options) -> Iterator[File]:
-    """Yield the file, if the format takes the image's mode and size."""
+    """Yield the file, if the format has the image's mode and size."""
     file = io.BytesIO()
     with suppress(Exception):
         image.save(file, kind, **options)
@@ -86,7 +86,7 @@ def _options(image: Image.Image, kind: str) -> Iterator[Options]:
         )
         yield {"compression": "jpeg"} if image.mode in JPEG_MODES else {"big_tiff": True}
     if kind in ("JPEG", "MPO", "TIFF", "WEBP", "PNG", "AVIF", "HEIF"):
-        yield {"exif": _lying()}
+        yield {"exif": _make_rotated_exif()}
     if kind == "JPEG":
         yield {"progressive": True}
         yield {"subsampling": 2, "restart_marker_blocks": 1}
@@ -100,8 +100,8 @@ def _options(image: Image.Image, kind: str) -> Iterator[Options]:
         yield {"save_all": True, "append_images": [image.transpose(Image.Transpose.ROTATE_180)]}
 
 
-def _lying() -> Image.Exif:
-    """Return the EXIF data of a picture that lies on its side."""
+def _make_rotated_exif() -> Image.Exif:
+    """Return the EXIF data of an image that lies on its side."""
     exif = Image.Exif()
     exif[274] = 6
     return exif
@@ -115,7 +115,7 @@ def _texts() -> PngImagePlugin.PngInfo:
 
 
 def _raw_pngs() -> Iterator[File]:
-    """Yield PNG files of every color type, depth and interlacing, of which Pillow writes some."""
+    """Yield PNG files of all color types, depths and interlacings. Pillow writes only some of them."""
     data = zlib.compress(bytes(20_000))
     for color, depths in PNG_DEPTHS.items():
         for depth in depths:
@@ -126,5 +126,5 @@ def _raw_pngs() -> Iterator[File]:
 
 
 def png_chunk(name: bytes, data: bytes) -> bytes:
-    """Return a PNG chunk, with its length before it and its checksum behind it."""
+    """Return a PNG chunk, with its length and its checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

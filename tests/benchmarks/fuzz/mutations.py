@@ -1,4 +1,4 @@
-"""Bytes changed at random, as damaged files and those of attackers are."""
+"""Changes bytes at random, as in damaged files and in attacks."""
 
 import re
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from random import Random
 
 from tests.benchmarks.fuzz.files import PNG_SIGNATURE, File, png_chunk
 
-CHANGE_COUNTS = (1, 1, 1, 2, 4)  # with more, few pictures are decoded
-MAGIC_BYTES = 4  # are left as they are: a file that isn't opened tells nothing
-HEAD_BYTES = 64  # of which changes tell the most
+CHANGE_COUNTS = (1, 1, 1, 2, 4)  # with more, few images are decoded
+MAGIC_BYTES = 4  # never changed: a file of an unknown format tests little
+HEAD_BYTES = 64  # changed most often: they hold the sizes and types
 NUMBERS = (0, 1, 2, 3, 7, 8, 27, 29, 127, 128, 255, 256, 3500, 2**15 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1)
 WIDTHS_BYTES = (1, 2, 2, 4, 4, 8)
 JSON_TOKEN = re.compile(rb'"[^"\\]{0,40}"|-?\d[\d.eE+-]*|[\[\]{},:]|true|false|null')
@@ -22,7 +22,7 @@ Change = Callable[[bytes, Random], bytes]
 
 
 def mutate(data: bytes, other: bytes, random: Random) -> bytes:
-    """Return bytes with one or a few changes; some take in a part of another file's bytes."""
+    """Return bytes with one or a few changes, some of which insert a part of `other`."""
     for _ in range(random.choice(CHANGE_COUNTS)):
         if random.random() < 0.1:
             data = _splice(data, other, random)
@@ -32,7 +32,7 @@ def mutate(data: bytes, other: bytes, random: Random) -> bytes:
 
 
 def mutate_file(file: File, other: File, random: Random) -> bytes:
-    """Return a picture file with changes, or whole, one in 16; the checksums of most PNGs are made right."""
+    """Return an image file with changes, or one in 16 without. Most PNGs get right checksums."""
     if random.random() < 1 / 16:
         return file.data
     data = _resize(file, random) if random.random() < 0.3 else mutate(file.data, other.data, random)
@@ -42,7 +42,7 @@ def mutate_file(file: File, other: File, random: Random) -> bytes:
 
 
 def mutate_json(document: bytes, random: Random) -> bytes:
-    """Return JSON in which a token or a few are others."""
+    """Return JSON with one or a few tokens replaced."""
     tokens = [*JSON_TOKEN.finditer(document)]
     for token in sorted(
         random.sample(tokens, min(len(tokens), random.randint(1, 3))), key=re.Match.start, reverse=True
@@ -99,7 +99,7 @@ def _splice(data: bytes, other: bytes, random: Random) -> bytes:
 
 
 def _resize(file: File, random: Random) -> bytes:
-    """Change a side of a picture, wherever the file has that number."""
+    """Change a side of an image, wherever the file has that number."""
     side, other = random.choice((file.width, file.height)), random.choice(NUMBERS)
     size = random.choice((2, 4))
     order = random.choice(("little", "big"))
@@ -110,7 +110,7 @@ def _resize(file: File, random: Random) -> bytes:
 
 
 def _with_checksums(data: bytes) -> bytes:
-    """Make the checksums of a PNG right, as far as its chunks go."""
+    """Correct the checksums of a PNG's whole chunks."""
     place, chunks = len(PNG_SIGNATURE), [PNG_SIGNATURE]
     while place + 12 <= len(data):
         end = place + 8 + int.from_bytes(data[place : place + 4])

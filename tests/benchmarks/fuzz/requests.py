@@ -1,4 +1,4 @@
-"""Requests of every kind that takes pictures, each made from a seed and its number."""
+"""Makes requests of all kinds that hold images, each from a seed and its number."""
 
 import base64
 import gzip
@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
 
 class Requests:
-    """Makes requests; the same ones for a seed, wherever Pillow writes the same files."""
+    """Makes requests, the same for a seed if Pillow writes the same files."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -61,26 +61,26 @@ class Requests:
             body, headers = _compress(body, headers, random)
         return Request(path.partition("?")[0], _encode(path, body, headers))
 
-    def picture(self, random: Random) -> bytes:
-        """Return a picture file, mutated."""
+    def image(self, random: Random) -> bytes:
+        """Return a mutated image file."""
         return mutate_file(self._file(random), self._file(random), random)
 
     def _file(self, random: Random) -> File:
         return random.choice(self._files[random.choice(self._formats)])
 
     def raw(self, random: Random) -> Body:
-        """Return a picture as a body, for one of the paths that take it."""
+        """Return an image as the body, for one of the paths that accept it."""
         path = random.choices(("/predict", "/predict?prepare=none", "/read", "/explain"), (30, 2, 5, 1))[0]
         kinds = MEDIA_TYPES if random.random() < 0.97 else ODD_MEDIA_TYPES
-        return path, self.picture(random), {"Content-Type": random.choice(kinds)}
+        return path, self.image(random), {"Content-Type": random.choice(kinds)}
 
     def form(self, random: Random) -> Body:
-        """Return a form; half of them are mutated themselves."""
+        """Return a form; half of the forms are mutated too."""
         path, most = random.choice((("/predict", 1), ("/read", 1), ("/predict/batch", 5)))
         is_odd = random.random() < 0.5
         heads = [random.choice(HEADS) if is_odd else HEADS[0] for _ in range(random.randint(1, most))]
         parts = [
-            b"--limit\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + self.picture(random) for head in heads
+            b"--limit\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + self.image(random) for head in heads
         ]
         body = b"\r\n".join([*parts, b"--limit--\r\n"])
         boundary = random.choice(BOUNDARIES) if is_odd and random.random() < 0.3 else "; boundary=limit"
@@ -89,14 +89,14 @@ class Requests:
         return path, body, {"Content-Type": "multipart/form-data" + boundary}
 
     def base64(self, random: Random) -> Body:
-        """Return a picture in JSON."""
-        text = base64.b64encode(self.picture(random))
+        """Return an image in JSON."""
+        text = base64.b64encode(self.image(random))
         text = random.choice((b"", b"", b"", b"data:image/png;base64,", b"data:,", b" ")) + text
         return "/predict", self._document(b'{"image": "' + text + b'"}', random), {"Content-Type": "application/json"}
 
     def text(self, random: Random) -> Body:
-        """Return a picture in base64 as a form's field."""
-        text = random.choice((b"", b"data:image/png;base64,", b"data:,")) + base64.b64encode(self.picture(random))
+        """Return an image in base64 as a form's field."""
+        text = random.choice((b"", b"data:image/png;base64,", b"data:,")) + base64.b64encode(self.image(random))
         path = random.choice(("/predict", "/read"))
         if random.random() < 0.5:
             field = b"image=" + random.choice((text, quote(text).encode()))
@@ -110,7 +110,7 @@ class Requests:
             (
                 b'{"instances": [%b]}' % _vector(random),
                 b'{"signature_name": "serving_default", "inputs": [%b, %b]}' % (_vector(random), _vector(random)),
-                b'{"instances": [{"b64": "%b"}]}' % base64.b64encode(self.picture(random)),
+                b'{"instances": [{"b64": "%b"}]}' % base64.b64encode(self.image(random)),
                 b'{"instances": [{"image": %b}]}' % _rows(random),
                 b'{"inputs": {"image": [%b]}}' % _rows(random),
             )
@@ -129,27 +129,27 @@ class Requests:
                 (b"1, 784", b"FP32", _vector(random)),
                 (b"1, 28, 28", b"UINT8", b"[%b]" % b",".join([b"%d" % random.randrange(256)] * 784)),
                 (b"1, 28, 28, 1", b"FP32", b"[%b]" % _rows(random)),
-                (b"1", b"BYTES", b'["%b"]' % base64.b64encode(self.picture(random))),
+                (b"1", b"BYTES", b'["%b"]' % base64.b64encode(self.image(random))),
             )
         )
-        asked = b', "outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]'
+        outputs = b', "outputs": [{"name": "probabilities", "parameters": {"classification": 3}}]'
         document = b'{"id": "a", "inputs": [{"name": "image", "shape": [%b], "datatype": "%b", "data": %b}]%b}' % (
             shape,
             kind,
             data,
-            random.choice((b"", asked)),
+            random.choice((b"", outputs)),
         )
         return INFER_V2, self._document(document, random), {"Content-Type": "application/json"}
 
     def binary(self, random: Random) -> Body:
         """Return a request of the binary tensor extension."""
-        picture = self.picture(random)
+        image = self.image(random)
         shape, kind, raw = random.choice(
             (
                 (b"1, 28, 28", b"UINT8", random.randbytes(784)),
                 (b"1, 784", b"FP32", random.randbytes(3136)),
                 (b"2, 784", b"FP32", bytes(6272)),
-                (b"1", b"BYTES", struct.pack("<I", len(picture)) + picture),
+                (b"1", b"BYTES", struct.pack("<I", len(image)) + image),
             )
         )
         head = (
@@ -159,13 +159,13 @@ class Requests:
         head, length = self._document(head, random), len(head)
         length = len(head) if random.random() < 0.8 else length
         if random.random() < 0.3:
-            raw = mutate(raw, picture, random)
+            raw = mutate(raw, image, random)
         if random.random() < 0.1:
             length = random.choice((0, 1, -1, len(head) + len(raw), 2**31, 10**30))
         return INFER_V2, head + raw, {"Inference-Header-Content-Length": str(length)}
 
     def _document(self, document: bytes, random: Random) -> bytes:
-        """Return JSON as it is, with other tokens, or with its bytes mutated."""
+        """Return JSON unchanged, with other tokens, or with mutated bytes."""
         way = random.random()
         if way < 0.4:
             return document
@@ -189,7 +189,7 @@ def _rows(random: Random) -> bytes:
 
 
 def _compress(body: bytes, headers: dict[str, str], random: Random) -> tuple[bytes, dict[str, str]]:
-    """Compress a body, and mutate every second one; a few say that they are what they are not."""
+    """Compress a body, mutate half of the bodies, and give a few of them a wrong Content-Encoding."""
     name = random.choice(("gzip", "deflate"))
     compressed = gzip.compress(body, 1, mtime=0) if name == "gzip" else zlib.compress(body, 1)
     if random.random() < 0.5:

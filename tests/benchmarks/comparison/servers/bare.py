@@ -1,4 +1,4 @@
-"""What each server is given: the service's own compiled model, and Pillow's decode, with no checks."""
+"""The model and the decoder of all servers: the service's LiteRT model, and Pillow, without checks."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ VERSIONS = Path(__file__).parents[4] / "service" / "bundled_models" / "mnist"
 
 
 def newest() -> Path:
-    """Find the highest version."""
+    """Return the folder of the highest version."""
     return max(VERSIONS.iterdir(), key=lambda folder: int(folder.name))
 
 
@@ -28,24 +28,24 @@ class Model:
         self._interpreter.allocate_tensors()
 
     def probabilities(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give float32 (n, 10) of float32 (n, 784)."""
+        """Return float32 (n, 10) for float32 (n, 784)."""
         self._interpreter.set_tensor(self._input, pixels)
         self._interpreter.invoke()
         result: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return result
 
     def answer(self, pixels: NDArray[np.float32]) -> dict[str, Any]:
-        """Answer for float32 (1, 784) as the service answers at /predict."""
+        """Return the service's response of /predict for float32 (1, 784)."""
         (probabilities,) = self.probabilities(pixels).tolist()
         confidence = max(probabilities)
         return {"digit": probabilities.index(confidence), "confidence": confidence, "probabilities": probabilities}
 
 
 def decode(file: bytes) -> NDArray[np.float32]:
-    """Make float32 (1, 784) in [0, 1] of a picture file of 28x28."""
+    """Return float32 (1, 784) in [0, 1] for an image file of 28x28."""
     return scale(Image.open(io.BytesIO(file)))
 
 
-def scale(picture: Image.Image) -> NDArray[np.float32]:
-    """Make float32 (1, 784) in [0, 1] of a gray picture of 28x28."""
-    return (np.asarray(picture, np.float32) / np.float32(255)).reshape(1, 784)
+def scale(image: Image.Image) -> NDArray[np.float32]:
+    """Return float32 (1, 784) in [0, 1] for a gray image of 28x28."""
+    return (np.asarray(image, np.float32) / np.float32(255)).reshape(1, 784)

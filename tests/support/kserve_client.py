@@ -1,6 +1,6 @@
-"""Asks a server as KServe's SDK does, in an environment that has it, and prints what came back, as JSON.
+"""Asks a server with the client of KServe's SDK, in an environment that has it, and prints the answers as JSON.
 
-Run as: python kserve_client.py v1|v2 ADDRESS PICTURES.npy, the pictures uint8 (n, 28, 28).
+Run as: python kserve_client.py v1|v2 ADDRESS IMAGES.npy, the images uint8 (n, 28, 28).
 """
 
 import asyncio
@@ -14,39 +14,39 @@ from kserve.protocol.infer_type import RequestedOutput
 from numpy.typing import NDArray
 
 
-def request_of(pictures: NDArray[Any], datatype: str, binary: bool, name: str = "image") -> InferRequest:
-    given = InferInput(name, list(pictures.shape), datatype)
-    given.set_data_from_numpy(pictures, binary_data=binary)
+def request_of(images: NDArray[Any], datatype: str, binary: bool, name: str = "image") -> InferRequest:
+    tensor = InferInput(name, list(images.shape), datatype)
+    tensor.set_data_from_numpy(images, binary_data=binary)
     output = RequestedOutput("probabilities", {"binary_data": binary})
-    return InferRequest("mnist", [given], request_id="a", request_outputs=[output])
+    return InferRequest("mnist", [tensor], request_id="a", request_outputs=[output])
 
 
-async def ask_v2(address: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+async def ask_v2(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
     async with InferenceRESTClient(RESTConfig(protocol="v2")) as client:
         answers = {}
-        scaled = (pictures.reshape(-1, 784) / 255).astype(np.float32)
-        for sent, datatype in ((scaled, "FP32"), (pictures, "UINT8")):
+        scaled = (images.reshape(-1, 784) / 255).astype(np.float32)
+        for sent, datatype in ((scaled, "FP32"), (images, "UINT8")):
             for binary in (True, False):
                 answer = await client.infer(address, request_of(sent, datatype, binary), "mnist")
                 output = answer.outputs[0].as_numpy().tolist()
                 answers[f"{datatype} {'binary' if binary else 'JSON'}"] = [answer.id, output]
         try:
-            await client.infer(address, request_of(pictures, "UINT8", True, "x"), "mnist")
+            await client.infer(address, request_of(images, "UINT8", True, "x"), "mnist")
         except Exception as error:  # httpx's
-            refused = str(error)
+            rejected = str(error)
         return {
             "live": await client.is_server_live(address),
             "ready": await client.is_server_ready(address),
             "model ready": await client.is_model_ready(address, "mnist"),
             "other model ready": await client.is_model_ready(address, "nope"),
             "answers": answers,
-            "refused": refused,
+            "rejected": rejected,
         }
 
 
-async def ask_v1(address: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+async def ask_v1(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
     async with InferenceRESTClient(RESTConfig(protocol="v1")) as client:
-        instances = (pictures.reshape(-1, 784) / 255).tolist()
+        instances = (images.reshape(-1, 784) / 255).tolist()
         return {
             "model ready": await client.is_model_ready(address, "mnist"),
             "answer": await client.infer(address, {"instances": instances}, "mnist"),
@@ -54,6 +54,6 @@ async def ask_v1(address: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    protocol, address, pictures = sys.argv[1:]
-    asked = {"v1": ask_v1, "v2": ask_v2}[protocol](address, np.load(pictures))
-    print(json.dumps(asyncio.run(asked)))
+    protocol, address, images = sys.argv[1:]
+    answer = {"v1": ask_v1, "v2": ask_v2}[protocol](address, np.load(images))
+    print(json.dumps(asyncio.run(answer)))

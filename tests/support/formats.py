@@ -1,4 +1,4 @@
-"""Pictures for schemathesis to send: which bytes are one is more than a schema can say."""
+"""Images for schemathesis to send: a schema can't say which bytes are an image."""
 
 import base64
 import io
@@ -8,24 +8,24 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from tests.conftest import SEVEN
+from tests.support.paths import SEVEN
 
 
 def encode(kind: str) -> list[bytes]:
-    """Encode a seven, light on dark and dark on light; of 28x28, so that it is read unprepared, too."""
+    """Encode a seven, light on dark and dark on light; in 28x28, so that it is read without preparation, too."""
     files = []
     with Image.open(SEVEN) as seven:
-        for picture in (seven, ImageOps.invert(seven)):
+        for image in (seven, ImageOps.invert(seven)):
             file = io.BytesIO()
-            picture.save(file, kind)
+            image.save(file, kind)
             files.append(file.getvalue())
     return files
 
 
 FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF")}
-PICTURES = st.sampled_from([*chain(*FILES.values())])
+IMAGES = st.sampled_from([*chain(*FILES.values())])
 
-schemathesis.openapi.format("binary", PICTURES)
-schemathesis.openapi.format("byte", PICTURES.map(lambda file: base64.b64encode(file).decode()))
+schemathesis.openapi.format("binary", IMAGES)
+schemathesis.openapi.format("byte", IMAGES.map(lambda file: base64.b64encode(file).decode()))
 for kind, files in FILES.items():
     schemathesis.openapi.media_type(f"image/{kind.lower()}", st.sampled_from(files))

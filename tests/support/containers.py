@@ -1,0 +1,50 @@
+"""Containers of the images, in a real engine."""
+
+from typing import Any
+
+import docker
+
+from tests.support.paths import ROOT
+from tests.support.server import Server
+
+# Everything a cautious orchestrator takes away.
+LOCKED: Any = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "mem_limit": "256m",
+    "memswap_limit": "256m",
+}
+
+
+def build(engine: docker.DockerClient, target: str, tag: str = "", **options: Any) -> str:
+    options |= {"path": str(ROOT), "network_mode": "host", "rm": True, "forcerm": True}
+    image, _ = engine.images.build(target=target, tag=tag or f"mnist-{target}:test", **options)
+    return str(image.id)
+
+
+def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -> str:
+    """Run a container to its end, and give what it printed, which the engine has whole only then."""
+    container = engine.containers.run(image, command, detach=True, **options)
+    try:
+        status, output = container.wait()["StatusCode"], container.logs(stderr=False).decode()
+        assert status == 0, output + container.logs(stdout=False).decode()
+        return str(output)
+    finally:
+        container.remove(force=True)
+
+
+class Container(Server):
+    """A container that serves on a port of this machine."""
+
+    def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
+        ports: Any = {"8080/tcp": ("127.0.0.1", None)}
+        self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED | options)
+
+    def wait_until_ready(self) -> None:
+        for line in self.container.logs(stream=True):
+            if b"Booting worker" in line:
+                break
+        self.container.reload()
+        self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
+        assert self.ask("GET", "/readyz")[0] == 200

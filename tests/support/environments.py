@@ -1,0 +1,23 @@
+"""Python environments for tools that pin other versions than the project."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def make_environment(folder: Path, *packages: str) -> Path:
+    """Install packages in an environment that later runs use again, and return its Python. Skip where pip fails."""
+    python, marker = folder / "bin" / "python", folder / "whole"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of pytest-xdist may need the same
+        if not marker.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+            result = subprocess.run(pip, capture_output=True, text=True)
+            if result.returncode:
+                pytest.skip(f"pip can't install {' and '.join(packages)}: {result.stderr.strip().splitlines()[-1]}")
+            marker.touch()
+    return python

@@ -1,0 +1,12 @@
+"""Readings made by hand."""
+
+from service.inference.schemas import Line, ModelName, ReadDigit, Reading
+
+
+def make_reading(*digits: tuple[int, float, list[float]], threshold: float = 0.5) -> Reading:
+    """Make a reading of digits, their confidences and boxes, each in a line of its own."""
+    lines = [
+        Line(str(digit), [ReadDigit(digit, confidence, confidence < threshold, [0.1] * 10, box)])
+        for digit, confidence, box in digits
+    ]
+    return Reading("\n".join(line.text for line in lines), lines, ModelName("mnist", "3"))
