@@ -9,7 +9,7 @@ CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cpu.py normali
     security_headers.py) $(addprefix tests/training/test_, calibration.py promotion.py \
     number_conditions.py outliers.py scene_digits.py shipped.py)
 
-.PHONY: serve check test train bench image audit lock clean
+.PHONY: serve check test train bench image audit lock protos clean
 
 serve: $(VENV)/.serving
 	$(RUN) -m service
@@ -58,6 +58,13 @@ lock:
 	build/lock/bin/uv pip compile --group image --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
 	    --output-file deploy/requirements-image.txt
+
+# The messages of gRPC, from service/server/grpc/protos. After a change of them: make protos
+protos:
+	$(PYTHON) -m venv build/protos
+	build/protos/bin/pip install --quiet grpcio-tools
+	cd service/server/grpc/protos && ../../../../build/protos/bin/python -m grpc_tools.protoc --proto_path=. \
+	    --include_imports --descriptor_set_out=../messages.binpb *.proto
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13")'

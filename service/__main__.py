@@ -17,6 +17,7 @@ from service.cli.output import cli_errors
 from service.errors import ServiceError
 from service.models import loading, models_folder
 from service.preparation import finder
+from service.server import grpc
 from service.settings import Settings, bind_address, read_settings, variable
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def _read_settings(needs_version: bool = True) -> Settings:
         auth.read_key_digests(settings)
         cors.read_origins(settings)
         proxies.read_networks(settings)
+        grpc.check_settings(settings)
         models_folder.check(settings)
         finder.verify(settings.models)
         if needs_version or loading.rank_versions(settings):

@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 chooses a free port.")] = 8080
+    grpc_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port for gRPC, which needs the extra grpc; 0 turns gRPC off.")
+    ] = 0
     models: Annotated[
         Path, Meta(description="Folder of models; the highest version in its folder mnist is the default.")
     ] = DEFAULT_MODELS
@@ -121,8 +124,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(**{fields[name].name: _parse(name, value, fields[name].type) for name, value in values.items()})
 
 
-def bind_address(settings: Settings) -> str:
+def bind_address(settings: Settings, port: int | None = None) -> str:
     """Return the address to listen on, in gunicorn's syntax: an IPv6 address is in brackets.
+
+    Args:
+        settings: the settings, which have the host.
+        port: the port, if it is another than that of HTTP.
 
     Raises:
         SettingsError: the host has a colon, but is not an IPv6 address.
@@ -137,7 +144,7 @@ def bind_address(settings: Settings) -> str:
                 f"{variable('host')} is {host!r}, which is wrong: write an address without a port,"
                 f" such as 0.0.0.0 or ::; the port is {variable('port')}."
             ) from None
-    return f"{host}:{settings.port}"
+    return f"{host}:{settings.port if port is None else port}"
 
 
 def _check_service_links(environ: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from werkzeug.http import parse_accept_header
 
 from service.api.routes import settings
 from service.errors import InvalidJSON, MalformedRequest, TooLarge, UnsupportedMediaType
+from service.observability.request_log import RPC_KEY
 
 # The window sizes that select a format in zlib. "deflate" is a zlib stream (RFC 9110, 8.4.1.2).
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -54,6 +55,8 @@ def read_json(request: flask.Request, kind: type[Kind]) -> Kind:
 
 
 def _receive(request: flask.Request) -> bytes:
+    if RPC_KEY in request.environ:  # gRPC has limited the message, which may be longer as JSON
+        request.max_content_length = None
     try:
         return request.get_data(cache=False)
     except Exception as error:  # werkzeug has its own classes of errors, and each server has others

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, cast, get_args
 
@@ -29,6 +30,15 @@ Interval = tuple[float, float]  # start and end, by time.perf_counter()
 log = logging.getLogger("service.requests")
 
 ARRIVAL_KEY = "service.arrived"  # in an environ: when the last byte of the request arrived, by time.perf_counter()
+RPC_KEY = "service.rpc"  # in an environ: the call of gRPC that the request was translated from
+
+
+@dataclass
+class Rpc:
+    """A call of gRPC: the name of its method, and the entry of the request that it was translated to."""
+
+    method: str
+    entry: "LogEntry | None" = None
 
 
 class LogEntry:
@@ -47,6 +57,9 @@ class LogEntry:
         traceparent = environ.get("HTTP_TRACEPARENT", "")
         self.traceparent = traceparent if TRACEPARENT.fullmatch(traceparent) else None
         self.method, self.content_length = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
+        self.rpc: Rpc | None = environ.get(RPC_KEY)
+        if self.rpc:
+            self.rpc.entry = self
         self.started = perf_counter()
         self.arrived: float = environ.get(ARRIVAL_KEY, self.started)
         self.version: int | None = None
@@ -112,6 +125,7 @@ class LogEntry:
         digit, confidence = self.prediction or (None, None)
         fields = {
             "method": self.method,
+            "rpc": self.rpc and self.rpc.method,
             "route": self.route,
             "status": self.status,
             "milliseconds": round((self.answered - self.arrived) * 1000, 3),

@@ -30,6 +30,7 @@ from service.observability import metrics, request_log
 from service.observability.request_log import LogEntry
 from service.server.http_parser import Request
 
+MAX_BATCH_REQUESTS = 64
 MAX_BODY_BYTES = 16 * 2**10
 MAX_IMAGES = 4
 MAX_PIXELS = 2**14  # of an image; larger images would keep other requests waiting for too long

@@ -69,6 +69,8 @@ def _import_shared_modules() -> None:
     Image.init()  # Image.open does this for the first file that is no image
     if _settings.runtime != "tensorflow":
         import_module("ai_edge_litert.interpreter")
+    if _settings.grpc_port:
+        import_module("service.server.grpc.server")
     multiprocess_metrics.merge_dead_process(os.getpid())  # it counts nothing, but each scrape would read its files
     gc.freeze()  # what the collector never looks at stays shared
 

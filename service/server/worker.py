@@ -21,7 +21,8 @@ from service.observability.request_log import ARRIVAL_KEY, log_rejection
 from service.server import responses
 from service.server.connection import RECEIVE_BYTES, Connection, connection_environ
 from service.server.draining import HANDSHAKE_SECONDS, block_new_connections, is_open_in
-from service.server.fast_path import create_fast_path
+from service.server.fast_path import MAX_BATCH_REQUESTS, create_fast_path
+from service.server.grpc import start_grpc_server
 from service.server.http_parser import MAX_HEAD_BYTES, Request
 from service.server.thread_pool import ThreadPool
 
@@ -30,7 +31,6 @@ CONNECTION_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | selec
 LINGER_SECONDS = 2.0  # for clients to receive the last response; at the shutdown, for idle clients' last requests
 YIELD_SECONDS = 0.0001  # of 16 connections made at once, each of two workers accepts 4 to 12; without this, up to all
 EVENTS_PER_ACCEPT = 4  # events that are handled before one more connection is accepted
-MAX_BATCH_REQUESTS = 64
 SWEEP_SECONDS = 1.0
 
 
@@ -73,16 +73,21 @@ class Worker(BaseWorker):  # type: ignore[misc]
         while self.alive:
             self._run_once()
         self._stop_accepting()
+        if self.grpc_server:
+            self.grpc_server.stop(self.cfg.graceful_timeout)
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < end:
             self._run_once()
         self.thread_pool.stop(end)
+        if self.grpc_server:
+            self.grpc_server.join(end)
         self.components.repository.close()
 
     def _start(self) -> None:
         self.components = components(self.wsgi)
         self.settings = self.components.settings
         self.fast_path = create_fast_path(self.wsgi)
+        self.grpc_server = start_grpc_server(self.wsgi)
         self.max_bytes = max(self.settings.max_buffered, self.settings.max_bytes + 2 * MAX_HEAD_BYTES)
         self.poller = select.epoll()
         self.poller.register(self.PIPE[0], select.EPOLLIN)  # signals and threads write to the pipe

@@ -1,0 +1,54 @@
+"""gRPC, as TensorFlow Serving, Triton and KServe speak it: each call becomes the HTTP request that asks the same."""
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import flask
+
+from service.api.components import components
+from service.errors import SettingsError
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.server.grpc.server import GrpcServer
+
+MODULES = ("grpc", "grpc_health", "grpc_reflection")  # of the extra grpc
+APP_LOAD_ERROR = 4  # the exit code of a worker after which gunicorn stops, and starts no other worker
+
+
+def check_settings(settings: Settings) -> None:
+    """Check that gRPC can be served if the settings turn it on.
+
+    Raises:
+        SettingsError: a package of the extra is missing, or the port is that of HTTP.
+
+    """
+    if not settings.grpc_port:
+        return
+    if missing := [name for name in MODULES if not find_spec(name)]:
+        raise SettingsError(
+            f"MNIST_GRPC_PORT is set, but {' and '.join(missing)} can't be imported: pip install 'mnist-service[grpc]'."
+        )
+    if settings.grpc_port == settings.port:
+        raise SettingsError(f"MNIST_GRPC_PORT and MNIST_PORT are both {settings.port}: gRPC needs a port of its own.")
+
+
+def start_grpc_server(app: flask.Flask) -> "GrpcServer | None":
+    """Start the gRPC server of a worker process, if a setting turns it on. Call it after the fork.
+
+    Raises:
+        SystemExit: the port can't be listened on.
+
+    """
+    if not components(app).settings.grpc_port:
+        return None
+    from service.server.grpc.server import GrpcServer
+
+    server = GrpcServer(app)
+    try:
+        server.start()
+    except SettingsError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(APP_LOAD_ERROR)
+    return server

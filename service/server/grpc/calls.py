@@ -1,0 +1,57 @@
+"""A call of gRPC as the HTTP request that asks the same, and its response as the answer."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.errors import UnknownModel
+from service.models.loading import Model
+from service.server.grpc.messages import Message
+
+_SEGMENT = re.compile(r"[^/:?#%\s]+")
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """The HTTP request that asks what a call asks."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    environ: Mapping[str, str] = field(default_factory=dict)  # the WSGI variables of its headers
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """The response of the application, and the version of the model that answered a prediction."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    find_model: Callable[[], Model]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A unary method: the type of its requests, and the functions that translate it.
+
+    `from_http` takes the request, too. Responses with a status in `answered` are no errors.
+    """
+
+    request: Any
+    to_http: Callable[[Any], HttpRequest]
+    from_http: Callable[[Any, HttpResponse], Message]
+    answered: tuple[int, ...] = (200,)
+
+
+def check_segment(name: str) -> str:
+    """Return the name of a model, version or label if it can be part of a path.
+
+    Raises:
+        UnknownModel: it can't, so that it is the name of none.
+
+    """
+    if not _SEGMENT.fullmatch(name):
+        raise UnknownModel(f"Request for unknown model: '{name}' is not found.")
+    return name

@@ -1,0 +1,142 @@
+"""The Open Inference Protocol over gRPC, with what Triton's client asks beside it."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from service.api.open_inference import binary
+from service.errors import MalformedRequest
+from service.server.grpc.calls import HttpRequest, HttpResponse, Method, check_segment
+from service.server.grpc.messages import Message, from_document, from_json, message_type
+
+LENGTH_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
+
+# The typed contents of a tensor, by its datatype. Tensors of other datatypes are rejected for their datatype.
+CONTENTS = {"FP32": "fp32_contents", "UINT8": "uint_contents"}
+
+ModelInferResponse = message_type("inference.ModelInferResponse")
+
+
+def _get(path: str) -> HttpRequest:
+    return HttpRequest("GET", path)
+
+
+def _model_path(message: Any, suffix: str = "") -> str:
+    version = f"/versions/{check_segment(message.version)}" if message.version else ""
+    return f"/v2/models/{check_segment(message.name)}{version}{suffix}"
+
+
+def _statistics_request(message: Any) -> HttpRequest:
+    return _get(_model_path(message, "/stats") if message.name else "/v2/models/stats")
+
+
+def _index_request(message: Any) -> HttpRequest:
+    body = msgspec.json.encode({"ready": message.ready})
+    return HttpRequest("POST", "/v2/repository/index", body, {"CONTENT_TYPE": "application/json"})
+
+
+def infer_request(message: Any) -> HttpRequest:
+    """Return the request of `ModelInfer`: JSON, and after it the bytes of the inputs that are raw.
+
+    Raises:
+        MalformedRequest: the raw contents are not one for each input, or are beside typed contents.
+
+    """
+    raw = message.raw_input_contents
+    if raw and len(raw) != len(message.inputs):
+        raise MalformedRequest(f"expected {len(message.inputs)} raw input contents but got {len(raw)}.")
+    inputs = [_read_input(tensor, raw[index] if raw else None) for index, tensor in enumerate(message.inputs)]
+    document: dict[str, Any] = {"inputs": [described for described, _ in inputs]}
+    document["parameters"] = {**_parameters(message), "binary_data_output": True}
+    if message.id:
+        document["id"] = message.id
+    if message.outputs:
+        document["outputs"] = [{"name": output.name, "parameters": _parameters(output)} for output in message.outputs]
+    head = msgspec.json.encode(document)
+    version = f"/versions/{check_segment(message.model_version)}" if message.model_version else ""
+    return HttpRequest(
+        "POST",
+        f"/v2/models/{check_segment(message.model_name)}{version}/infer",
+        b"".join([head, *(content for _, content in inputs)]),
+        {"CONTENT_TYPE": "application/octet-stream", LENGTH_VARIABLE: str(len(head))},
+    )
+
+
+def _read_input(tensor: Any, raw: bytes | None) -> tuple[dict[str, Any], bytes]:
+    """Return the JSON of an input, and the bytes that follow the JSON."""
+    parameters = _parameters(tensor)
+    described = {"name": tensor.name, "shape": list(tensor.shape), "datatype": tensor.datatype}
+    if raw is None and tensor.datatype in CONTENTS:
+        data = list(getattr(tensor.contents, CONTENTS[tensor.datatype]))
+        return {**described, "parameters": parameters, "data": data}, b""
+    if raw is None:
+        raw = binary.write_elements(tensor.contents.bytes_contents)
+    elif tensor.HasField("contents"):
+        raise MalformedRequest(
+            f"contents field must not be specified when using raw_input_contents for '{tensor.name}'."
+        )
+    return {**described, "parameters": {**parameters, "binary_data_size": len(raw)}}, raw
+
+
+def _parameters(owner: Any) -> dict[str, Any]:
+    return {
+        name: getattr(parameter, parameter.WhichOneof("parameter_choice") or "string_param")
+        for name, parameter in owner.parameters.items()
+        if name not in ("binary_data_size", "binary_data", "binary_data_output")  # of HTTP alone
+    }
+
+
+def infer_response(request: Any, response: HttpResponse) -> Message:
+    """Return the answer to `ModelInfer`: raw contents where the request has raw contents, typed ones where not."""
+    head = int(response.headers[binary.HEADER])
+    document = msgspec.json.decode(response.body[:head])
+    output = document["outputs"][0]
+    message = ModelInferResponse(
+        model_name=document["model_name"], model_version=document["model_version"], id=document.get("id", "")
+    )
+    tensor = message.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+    raw = response.body[head:]
+    if request.raw_input_contents:
+        message.raw_output_contents.append(raw)
+    elif output["datatype"] == "BYTES":
+        count = int(np.prod(output["shape"]))
+        tensor.contents.bytes_contents.extend(binary.read_elements(memoryview(raw), count, output["name"]))
+    else:
+        tensor.contents.fp32_contents.extend(np.frombuffer(raw, "<f4").tolist())
+    return message
+
+
+def _method(name: str, to_http: Any, from_http: Any, answered: tuple[int, ...] = (200,)) -> Method:
+    return Method(message_type(f"inference.{name}Request"), to_http, from_http, answered)
+
+
+def _converted(name: str, to_http: Any) -> Method:
+    """Return a method whose answer has the same form in JSON."""
+    type_ = message_type(f"inference.{name}Response")
+    return _method(name, to_http, lambda _, response: from_json(response.body, type_))
+
+
+def _wrapped(name: str, to_http: Any, field: str) -> Method:
+    """Return a method whose answer has the JSON of the response in one field."""
+    type_ = message_type(f"inference.{name}Response")
+    return _method(name, to_http, lambda _, response: from_document({field: msgspec.json.decode(response.body)}, type_))
+
+
+def _health(name: str, to_http: Any, field: str) -> Method:
+    """Return a method whose answer is whether the status is 200."""
+    type_ = message_type(f"inference.{name}Response")
+    return _method(name, to_http, lambda _, response: type_(**{field: response.status == 200}), (200, 503))
+
+
+METHODS = {
+    "ServerLive": _health("ServerLive", lambda _: _get("/v2/health/live"), "live"),
+    "ServerReady": _health("ServerReady", lambda _: _get("/v2/health/ready"), "ready"),
+    "ModelReady": _health("ModelReady", lambda message: _get(_model_path(message, "/ready")), "ready"),
+    "ServerMetadata": _converted("ServerMetadata", lambda _: _get("/v2")),
+    "ModelMetadata": _converted("ModelMetadata", lambda message: _get(_model_path(message))),
+    "ModelInfer": _method("ModelInfer", infer_request, infer_response),
+    "ModelConfig": _wrapped("ModelConfig", lambda message: _get(_model_path(message, "/config")), "config"),
+    "ModelStatistics": _converted("ModelStatistics", _statistics_request),
+    "RepositoryIndex": _wrapped("RepositoryIndex", _index_request, "models"),
+}
