@@ -22,7 +22,7 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, float]]] = {
 }
 
 
-def setting(kind: click.ParamType[Any], text: str = "", default: Any = MISSING, source: str = "the recipe's") -> Any:
+def setting(kind: "click.ParamType[Any]", text: str = "", default: Any = MISSING, source: str = "the recipe's") -> Any:
     """Return a field of a dataclass whose metadata are the arguments of its option.
 
     Args:

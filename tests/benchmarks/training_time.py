@@ -88,7 +88,7 @@ def ours(clock: Clock) -> None:
     fit(RECIPE, DIGITS, 0, callbacks=[clock])
 
 
-class SharpnessAware(keras.Model):  # type: ignore[misc]
+class SAMModel(keras.Model):  # type: ignore[misc]
     """The step as a script would have it, in the way of Keras's guide to custom steps."""
 
     def train_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class SharpnessAware(keras.Model):  # type: ignore[misc]
 
 def fit_bare(batches: object, clock: Clock) -> None:
     network = build_convnet()
-    model = SharpnessAware(network.inputs, network.outputs)
+    model = SAMModel(network.inputs, network.outputs)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, STEPS * 2, warmup_target=RECIPE.learning_rate, warmup_steps=STEPS // 10
     )

@@ -1,4 +1,4 @@
-"""POST /explain over HTTP, with both runtimes, and occlusion on its own."""
+"""POST /explain over HTTP, with both runtimes."""
 
 import base64
 import io
@@ -9,10 +9,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.inference.occlusion import compute_importance
-from service.inference.visualization import INK_COLOR, highlight_ink
-from service.preparation.finder import LocatedDigit
-from service.preparation.normalize import to_vectors
 from tests.support.images import multipart, png
 from tests.support.server import Server
 from training.data.datasets import Dataset
@@ -77,21 +73,6 @@ def test_all_ink_of_an_image_that_is_used_unchanged_is_tinted(
     assert tinted[digit == 0].max() < 0.5
 
 
-def test_tint_is_laid_over_the_part_that_is_in_the_image_and_the_rest_stays() -> None:
-    image = np.full((140, 280), 200, np.uint8)
-    shown = highlight_ink(image, LocatedDigit(np.ones((8, 8), np.float32), (-20.0, 100.0, 40.0, 80.0)))
-    assert shown.shape == (140, 280, 3)
-    assert np.abs(shown[110, 5].astype(int) - 0.85 * np.array(INK_COLOR) - 0.15 * 200).max() < 2
-    assert (np.delete(shown.reshape(-1, 3), np.flatnonzero(green(Image.fromarray(shown))), axis=0) == 200).all()
-    assert green(Image.fromarray(shown)).sum() == 20 * 40
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 2), (281, 279)])
-def test_images_of_any_shape_are_shown(shape: tuple[int, int]) -> None:
-    shown = highlight_ink(np.zeros(shape, np.uint8), LocatedDigit(np.ones((3, 2), np.float32), (0.2, 0.1, 0.5, 0.4)))
-    assert 140 < max(shown.shape) <= 280
-
-
 def test_seen_is_what_a_larger_image_was_made_into(server: Server, mnist: Dataset) -> None:
     enlarged = np.asarray(Image.fromarray(255 - mnist.x_test[0]).resize((280, 280), Image.Resampling.NEAREST))
     answer = explain(server, enlarged)
@@ -152,34 +133,3 @@ def test_errors_are_those_of_predict(server: Server, content: bytes, path: str, 
     assert (response_status, answer["code"]) == (status, code)
     assert (response_status, answer) == server.post(content, path.replace("explain", "predict"))
     assert server.ask("GET", "/explain")[0] == 405
-
-
-def test_importance_is_the_probability_lost_by_hand() -> None:
-    """A model that reads a 1 from one pixel's ink alone: only patches over that pixel cost anything."""
-
-    def predict(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        ink = vectors.reshape(-1, 28, 28)[:, 14, 14]
-        probabilities = np.zeros((len(vectors), 10), np.float32)
-        probabilities[:, 1], probabilities[:, 7] = 0.1 + 0.8 * ink, 0.9 - 0.8 * ink
-        return probabilities
-
-    digit = np.full((28, 28), 255, np.uint8)
-    importance = compute_importance(digit, predict)
-    assert predict(to_vectors(digit))[0, 1] == pytest.approx(0.9)
-    assert importance.shape == (28, 28)
-    assert importance.dtype == np.float32
-    assert importance[14, 14] == pytest.approx(0.8)
-    assert importance[0, 0] == importance[14, 27] == 0
-    assert importance[14, 14] == importance.max() > importance[14, 16] > importance[14, 18] == 0
-
-
-def test_saturated_answer_still_has_a_map() -> None:
-    """Its probability rounds to 1 with and without a pixel, so the loss shows in the other digits only."""
-
-    def predict(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        probabilities = np.zeros((len(vectors), 10), np.float32)
-        probabilities[:, 3] = 1
-        probabilities[:, 5] = np.float32(2e-12) - np.float32(1e-12) * vectors[:, 0]
-        return probabilities
-
-    assert compute_importance(np.full((28, 28), 255, np.uint8), predict)[0, 0] == pytest.approx(1e-12)

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,120 +20,6 @@ from training.data.datasets import Dataset
 @pytest.fixture
 def copy(shipped: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shipped, tmp_path / "mnist" / "9"))
-
-
-def test_highest_number_is_found_among_other_things(copy: Path, tmp_path: Path) -> None:
-    for name in ("10", "2", ".unfinished-11", "11.old", "latest", "\u0663"):
-        shutil.copytree(copy, copy.parent / name)
-    (copy.parent / "12").write_text("a file is no version")
-    assert list(store.find_versions(tmp_path / "mnist")) == [2, 9, 10]
-    assert loading.load_default(Settings(models=tmp_path)).version == 10
-
-
-def test_a_number_may_have_leading_zeros(copy: Path, tmp_path: Path) -> None:
-    for name in ("0010", "09", "0009"):
-        shutil.copytree(copy, copy.parent / name)
-    assert {number: path.name for number, path in store.find_versions(copy.parent).items()} == {9: "9", 10: "0010"}
-    assert store.describe_ignored(copy.parent) == [
-        f"{copy.parent / name} is not served: version 9 is 9." for name in ("0009", "09")
-    ]
-    assert loading.load_default(Settings(models=tmp_path)).version == 10
-    assert store.next_number(copy.parent) == 11
-
-
-def test_a_number_over_64_bits_is_none(copy: Path, tmp_path: Path) -> None:
-    for number in (2**63 - 1, 2**63, 99999999999999999999):
-        (copy.parent / str(number)).mkdir()
-    assert list(store.find_versions(copy.parent)) == [9, 2**63 - 1]
-    assert store.describe_ignored(copy.parent) == [
-        f"{copy.parent / str(number)} is no version: numbers go up to 9223372036854775807."
-        for number in (2**63, 99999999999999999999)
-    ]
-    with pytest.raises(ModelError, match="There is no number left"):
-        store.next_number(copy.parent)
-
-
-def test_the_shipped_versions_serve_where_no_folder_is_named_or_while_it_is_empty(
-    shipped: Path, copy: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "empty" / "mnist" / "candidates").mkdir(parents=True)
-    empty = Settings(models=tmp_path / "empty")
-    assert loading.rank_versions(Settings())[0] == shipped
-    assert loading.rank_versions(empty) == []
-    assert loading.rank_versions(msgspec.structs.replace(empty, shipped_first=True))[0] == shipped
-    for wrong in (copy, copy.parent, tmp_path.parent):
-        assert loading.rank_versions(Settings(models=wrong, shipped_first=True)) == []
-
-
-def put(folder: Path, *paths: str) -> Path:
-    """Make files in a folder, and return it."""
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(b"?")
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("paths", "name", "sentence"),
-    [
-        (["mnist/3/saved_model.pb"], "mnist", "{}/mnist is the model's folder: name {}, which it is in."),
-        (["mnist/3/saved_model.pb"], "mnist/3", "{}/mnist/3 is a version itself: name {}, which it is in."),
-        (["a/3/saved_model.pb"], "a", "{}/a is the model's folder: move the versions to {}/a/mnist, and name {}/a."),
-        (["a/saved_model.pb"], "a", "{}/a is a version itself: move the versions to {}/mnist, and name {}."),
-        (["a/mnist/3/x"], "", "{} is not the folder of models: name {}/a."),
-        (["cifar/3/x"], "", "{} has versions of cifar: the model that is served is called mnist; rename {}/cifar."),
-        (["mnist/saved_model.pb"], "", "{}/mnist is a SavedModel without a number: move it to {}/mnist/1."),
-        (["mnist/m.h5"], "", "{}/mnist/m.h5 is a Keras file, not a SavedModel: export it by"
-                             ' keras.models.load_model("m.h5").export("{}/mnist/1").'),
-        (["mnist/99999999999999999999/x"], "", "{}/mnist/99999999999999999999 is no version: numbers go up to"
-                                               " 9223372036854775807."),
-        (["mnist/candidates/1/x"], "", "There is no version in {}/mnist: put one there, as {}/mnist/1."),
-        (["x"], "", "There is no version in {}/mnist: put one there, as {}/mnist/1."),
-        (["x"], "gone", "{}/gone can't be read: no such file or directory."),
-    ],
-)  # fmt: skip
-def test_a_folder_without_versions_says_what_to_name(
-    tmp_path: Path, paths: list[str], name: str, sentence: str
-) -> None:
-    models_folder = put(tmp_path, *paths) / name
-    with pytest.raises(ModelError) as error:
-        loading.load_default(Settings(models=models_folder))
-    assert str(error.value) == sentence.replace("{}", str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("paths", "sentence"),
-    [
-        ([], "{} is empty: copy the files of a SavedModel into it."),
-        (["m.keras"], '{}/m.keras is a Keras file, not a SavedModel: export it by keras.models.load_model("m.keras")'
-                      '.export("{}").'),
-        (["m.h5"], '{}/m.h5 is a Keras file, not a SavedModel: export it by keras.models.load_model("m.h5")'
-                   '.export("{}").'),
-        (["variables/variables.index"], "{} is only half copied: saved_model.pb is missing."),
-        (["export/saved_model.pb"], "{} is no SavedModel, but {}/export is: move its files up."),
-        (["model.onnx"], "{} is no SavedModel: it has model.onnx, and no saved_model.pb."),
-    ],
-)  # fmt: skip
-def test_what_is_no_savedmodel_is_told(tmp_path: Path, paths: list[str], sentence: str) -> None:
-    version = tmp_path / "mnist" / "1"
-    version.mkdir(parents=True)
-    put(version, *paths)
-    for attempt in (loading.load_default, loading.check_default):
-        with pytest.raises(ModelError) as error:
-            attempt(Settings(models=tmp_path))
-        assert str(error.value) == sentence.replace("{}", str(version))
-
-
-def test_a_savedmodel_that_is_copied_in_part_is_told(copy: Path) -> None:
-    shutil.rmtree(copy / "assets.extra")
-    for name in ("variables/variables.data-00000-of-00001", "variables/variables.index"):
-        (copy / name).unlink()
-        missing = name if name.endswith("index") else "a file variables/variables.data"
-        with pytest.raises(ModelError, match=f"is only half copied: {missing} is missing"):
-            loading.load(copy, Settings())
-    (copy / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"is only half copied: saved_model\.pb is empty"):
-        loading.load(copy, Settings())
 
 
 def test_a_savedmodel_without_the_signature_is_told(tmp_path: Path) -> None:

@@ -159,10 +159,10 @@ def test_urlencoded_forms_are_read(server: Server, seven: bytes) -> None:
     text = base64.b64encode(seven + b"\xfb\xff\xbf")
     url = b"data:image/png;base64," + text
     fields: list[dict[str, bytes]] = [{"image": text}, {"image": url}, {"photo": url, "user": b"Ada"}, {"image": seven}]
-    for body in [*(urlencode(each).encode() for each in fields), b"image=" + text, b"image=" + url]:
+    for body in [*(urlencode(field).encode() for field in fields), b"image=" + text, b"image=" + url]:
         assert server.post(body, kind=URLENCODED) == server.post(seven)
     status, answer = server.post(urlencode([("images", text), ("images", seven)]).encode(), "/read/batch", URLENCODED)
-    assert (status, [each["text"] for each in answer["readings"]]) == (200, ["7", "7"])
+    assert (status, [reading["text"] for reading in answer["readings"]]) == (200, ["7", "7"])
     assert server.post(b"image=%b&image=%b" % (text, text), kind=URLENCODED)[1]["code"] == "several_images"
 
 
@@ -201,7 +201,7 @@ def test_batch_answers_in_order_and_one_bad_file_spoils_none(server: Server, mni
 
 def test_batch_of_bad_files_alone_is_answered(server: Server) -> None:
     status, answer = server.ask("POST", "/predict/batch", *multipart(*[("x", b"x")] * 2))
-    assert (status, [each["code"] for each in answer["predictions"]]) == (200, ["unreadable_image"] * 2)
+    assert (status, [error["code"] for error in answer["predictions"]]) == (200, ["unreadable_image"] * 2)
 
 
 def test_what_is_wrong_with_an_image_of_a_batch_holds_none_of_its_pixels(finder: Finder, seven: bytes) -> None:
@@ -219,11 +219,11 @@ def test_health(server: Server) -> None:
 
 
 def test_requests_at_the_same_time_do_not_mix(server: Server, mnist: Dataset) -> None:
-    pictures = [(png(image),) for image in mnist.x_test[:200]]
-    alone = list(starmap(server.post, pictures))
+    files = [(png(image),) for image in mnist.x_test[:200]]
+    alone = list(starmap(server.post, files))
     with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(lambda picture: server.post(*picture), pictures))
+        together = list(pool.map(lambda file: server.post(*file), files))
     assert [status for status, _ in together] == [200] * 200
-    # TensorFlow computes a batch in another order than one picture.
+    # TensorFlow computes a batch in another order than one image.
     rows, expected = ([answer["probabilities"] for _, answer in answers] for answers in (together, alone))
     np.testing.assert_allclose(rows, expected, rtol=0, atol=2e-6)

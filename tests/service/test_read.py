@@ -1,6 +1,6 @@
-"""POST /read and /read/batch over HTTP: numbers written in MNIST's test images, and what is none.
+"""POST /read and /read/batch over HTTP: numbers written with MNIST's test images, and images without numbers.
 
-Floors are a little below what was seen, which stands beside them: with the finder and version 3 in the package.
+The floors are a little below the measured values in the comments: with the finder and version 3 of the package.
 """
 
 import base64
@@ -34,7 +34,7 @@ ABOUT_PX = 15  # a quarter of the digits' height
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Server]:
+def read_server() -> Iterator[Server]:
     with serving("--workers", "1") as server:
         yield server
 
@@ -111,7 +111,7 @@ def with_a(kind: str) -> Callable[[Number, Generator], Gray]:
 
 
 def read(server: Server, page: Gray) -> str:
-    """Return the text that a page is read as; of one that is refused, the code."""
+    """Return the text that the service reads on a page, or the code of its error."""
     _, answer = server.post(png(page), "/read")
     return str(answer.get("text", answer.get("code")))
 
@@ -138,7 +138,7 @@ def part_read(server: Server, pages: Sequence[Gray], texts: Sequence[str]) -> fl
     ],
 )
 def test_numbers_are_read_whole(
-    reader: Server,
+    read_server: Server,
     mnist: Dataset,
     style: Callable[[Number, Generator], Gray],
     lengths: tuple[int, int],
@@ -146,23 +146,26 @@ def test_numbers_are_read_whole(
 ) -> None:
     rng = np.random.default_rng(0)
     chosen = numbers(mnist, rng, 60, lengths)
-    assert part_read(reader, [style(number, rng) for number in chosen], [number.text for number in chosen]) >= floor
+    assert (
+        part_read(read_server, [style(number, rng) for number in chosen], [number.text for number in chosen]) >= floor
+    )
 
 
 @pytest.mark.parametrize("height", [14, 25, 120, 400])
-def test_digits_of_any_size_are_read(reader: Server, mnist: Dataset, height: float) -> None:
+def test_digits_of_any_size_are_read(read_server: Server, mnist: Dataset, height: float) -> None:
     rng = np.random.default_rng(0)
     chosen = numbers(mnist, rng, 40, (3, 3))
     inks = [[trace_digit(digit, height) for digit in number.digits] for number in chosen]
     pages = [draw(set_row(ink, rng), round(height / 2))[0] for ink in inks]
-    assert part_read(reader, pages, [number.text for number in chosen]) >= 0.8  # 0.875 to 0.975
+    assert part_read(read_server, pages, [number.text for number in chosen]) >= 0.8  # 0.875 to 0.975
 
 
-def test_a_number_is_read_wherever_it_is_on_a_large_page(reader: Server, mnist: Dataset) -> None:
+def test_a_number_is_read_wherever_it_is_on_a_large_page(read_server: Server, mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
     chosen = numbers(mnist, rng, 40, (2, 4))
     assert (
-        part_read(reader, [lay(level(number, rng), rng) for number in chosen], [each.text for each in chosen]) >= 0.5
+        part_read(read_server, [lay(level(number, rng), rng) for number in chosen], [number.text for number in chosen])
+        >= 0.5
     )  # 0.63
 
 
@@ -178,12 +181,12 @@ def two_rows(one: Number, other: Number, rng: Generator) -> list[Mark]:
     return [*write(one, rng), *write(other, rng, start=(rng.uniform(-20, 20), 100))]
 
 
-def test_lines_are_read_from_top_to_bottom(reader: Server, mnist: Dataset) -> None:
+def test_lines_are_read_from_top_to_bottom(read_server: Server, mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
     first, second = (numbers(mnist, rng, 40, (2, 5)) for _ in range(2))
     pages = [draw(two_rows(one, other, rng))[0] for one, other in zip(first, second, strict=True)]
     texts = [f"{one.text}\n{other.text}" for one, other in zip(first, second, strict=True)]
-    assert part_read(reader, pages, texts) >= 0.7
+    assert part_read(read_server, pages, texts) >= 0.7
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +205,7 @@ def test_an_answer_has_the_form_of_the_contract(server: Server, two_lines: tuple
     assert answer["text"] == "42\n170"
     assert answer["model"] == {"name": "mnist", "version": "3"}
     assert [(list(line), line["text"]) for line in answer["lines"]] == [
-        (["text", "digits"], each) for each in ("42", "170")
+        (["text", "digits"], text) for text in ("42", "170")
     ]
     for line in answer["lines"]:
         assert "".join(str(digit["digit"]) for digit in line["digits"]) == line["text"]
@@ -220,11 +223,11 @@ def test_boxes_are_around_the_ink(server: Server, two_lines: tuple[Gray, list[Ma
     )  # pixels: a quarter of the digits' height
 
 
-def test_boxes_of_many_are_around_the_ink(reader: Server, mnist: Dataset) -> None:
+def test_boxes_of_many_are_around_the_ink(read_server: Server, mnist: Dataset) -> None:
     rng, off = np.random.default_rng(0), list[float]()
     for number in numbers(mnist, rng, 40, (1, 6)):
         page, marks = draw(write(number, rng))
-        read_ = boxes(reader.post(png(page), "/read")[1])
+        read_ = boxes(read_server.post(png(page), "/read")[1])
         if len(read_) == len(marks):
             off.append(float(np.abs(read_ - [mark.box for mark in marks]).max()))
     assert len(off) >= 32
@@ -232,29 +235,31 @@ def test_boxes_of_many_are_around_the_ink(reader: Server, mnist: Dataset) -> Non
 
 
 @pytest.mark.parametrize("orientation", EXIF_TRANSPOSITIONS)
-def test_boxes_are_of_the_upright_picture(reader: Server, two_lines: tuple[Gray, list[Mark]], orientation: int) -> None:
+def test_boxes_are_of_the_upright_picture(
+    read_server: Server, two_lines: tuple[Gray, list[Mark]], orientation: int
+) -> None:
     page, marks = two_lines
     exif, file = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
     Image.fromarray(page).transpose(EXIF_TRANSPOSITIONS[orientation]).save(file, "JPEG", exif=exif, quality=95)
-    answer = reader.post(file.getvalue(), "/read", "image/jpeg")[1]
+    answer = read_server.post(file.getvalue(), "/read", "image/jpeg")[1]
     assert answer["text"] == "42\n170"
     np.testing.assert_allclose(boxes(answer), [mark.box for mark in marks], atol=ABOUT_PX)
 
 
 @pytest.mark.parametrize("ground", [0, 255])
-def test_ink_on_transparency(reader: Server, two_lines: tuple[Gray, list[Mark]], ground: int) -> None:
+def test_ink_on_transparency(read_server: Server, two_lines: tuple[Gray, list[Mark]], ground: int) -> None:
     ink = Image.new("L", two_lines[0].shape[::-1], 255 - ground)
     file = io.BytesIO()
     Image.merge("LA", [ink, Image.fromarray(255 - two_lines[0])]).save(file, "PNG")
-    assert reader.post(file.getvalue(), "/read")[1]["text"] == "42\n170"
+    assert read_server.post(file.getvalue(), "/read")[1]["text"] == "42\n170"
 
 
 @pytest.mark.parametrize("invert", [False, True])
 def test_mnists_own_are_read_as_predict_reads_them(server: Server, mnist: Dataset, invert: bool) -> None:
     for image in mnist.x_test[:30]:
-        picture = png(255 - image if invert else image)
-        prediction, reading = (server.post(picture, path)[1] for path in ("/predict", "/read"))
+        file = png(255 - image if invert else image)
+        prediction, reading = (server.post(file, path)[1] for path in ("/predict", "/read"))
         ((digit,),) = [line["digits"] for line in reading["lines"]]
         rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
         assert digit.pop("box") == [columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1]
@@ -266,11 +271,11 @@ def test_mnists_own_are_read_as_predict_reads_them(server: Server, mnist: Datase
         assert reading["text"] == str(prediction["digit"])
 
 
-def test_one_digit_on_a_page_is_read_as_predict_reads_it(reader: Server, mnist: Dataset) -> None:
+def test_one_digit_on_a_page_is_read_as_predict_reads_it(read_server: Server, mnist: Dataset) -> None:
     rng, same = np.random.default_rng(0), list[bool]()
     for number in numbers(mnist, rng, 40, (1, 1)):
         page = png(level(number, rng))
-        prediction, reading = (reader.post(page, path)[1] for path in ("/predict", "/read"))
+        prediction, reading = (read_server.post(page, path)[1] for path in ("/predict", "/read"))
         read_ = [digit["probabilities"] for line in reading.get("lines", []) for digit in line["digits"]]
         same.append(read_ == [prediction["probabilities"]])
     assert np.mean(same) >= 0.9
@@ -346,15 +351,15 @@ def full_page(mnist: Dataset, rng: Generator, rows: int, step: int, columns: int
     return draw(marks)[0]
 
 
-def test_a_page_of_many_digits_is_read_and_one_of_more_is_not(reader: Server, mnist: Dataset) -> None:
+def test_a_page_of_many_digits_is_read_and_one_of_more_is_not(read_server: Server, mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
-    status, answer = reader.post(png(full_page(mnist, rng, 8, 120)), "/read")
+    status, answer = read_server.post(png(full_page(mnist, rng, 8, 120)), "/read")
     assert (status, len(answer["lines"])) == (200, 8)
     assert 76 <= len(boxes(answer)) <= 84  # 80
     page = png(full_page(mnist, rng, 12, 64))
-    status, answer = reader.post(page, "/read")
+    status, answer = read_server.post(page, "/read")
     assert (status, answer["code"]) == (413, "too_many_digits")
-    assert reader.post(page)[1]["code"] == "several_digits"
+    assert read_server.post(page)[1]["code"] == "several_digits"
 
 
 def small_file(number: Number, rng: Generator) -> bytes:
@@ -371,13 +376,13 @@ def test_several_digits_are_refused_with_a_sentence(server: Server, mnist: Datas
     rng = np.random.default_rng(0)
     files = [png(draw(write(say(mnist, text), rng))[0]), small_file(say(mnist, text), rng)]
     sentence = f"The image shows {len(text)} digits: POST it to /read, which reads all of them."
-    refused = {"error": sentence, "code": "several_digits"}
+    rejection = {"error": sentence, "code": "several_digits"}
     for file in files:
-        assert server.post(file) == (422, refused)
-        assert server.post(file, "/explain") == (422, refused)
+        assert server.post(file) == (422, rejection)
+        assert server.post(file, "/explain") == (422, rejection)
         body = multipart(("7.png", SEVEN.read_bytes()), ("several.png", file))
         seven, several = server.ask("POST", "/predict/batch", *body)[1]["predictions"]
-        assert (seven["digit"], several) == (7, refused)
+        assert (seven["digit"], several) == (7, rejection)
         encoded = base64.b64encode(file).decode()
         body_v1 = json.dumps({"instances": [{"b64": SEVEN_TEXT}, {"b64": encoded}]}).encode()
         status, answer = server.post(body_v1, "/v1/models/mnist:predict", "application/json")
@@ -392,9 +397,9 @@ def test_several_digits_are_refused_with_a_sentence(server: Server, mnist: Datas
 SEVEN_TEXT = base64.b64encode(SEVEN.read_bytes()).decode()
 
 
-def test_numbers_are_no_digits_to_predict(reader: Server, mnist: Dataset) -> None:
+def test_numbers_are_no_digits_to_predict(read_server: Server, mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
-    answers = [reader.post(png(level(number, rng)))[1] for number in numbers(mnist, rng, 60, (2, 5))]
+    answers = [read_server.post(png(level(number, rng)))[1] for number in numbers(mnist, rng, 60, (2, 5))]
     assert np.mean([answer.get("code") == "several_digits" for answer in answers]) >= 0.9
 
 
@@ -407,11 +412,11 @@ def small_text(page: Gray, rng: Generator) -> Gray:
     return page
 
 
-def test_a_digit_with_smaller_writing_beside_it_is_one(reader: Server, mnist: Dataset) -> None:
+def test_a_digit_with_smaller_writing_beside_it_is_one(read_server: Server, mnist: Dataset) -> None:
     rng = np.random.default_rng(0)
     chosen = numbers(mnist, rng, 60, (1, 1))
     pages = [small_text(draw(write(number, rng, 120))[0], rng) for number in chosen]
-    answers = [reader.post(png(page))[1].get("digit") for page in pages]
+    answers = [read_server.post(png(page))[1].get("digit") for page in pages]
     assert np.mean([str(digit) == number.text for digit, number in zip(answers, chosen, strict=True)]) >= 0.9
 
 
@@ -429,7 +434,7 @@ def test_a_batch_is_read_in_order_and_one_bad_file_spoils_none(
     seven, bad, lines_, nothing, empty = answer["readings"]
     assert (status, answer["model"]) == (200, {"name": "mnist", "version": "3"})
     assert (seven["text"], lines_) == ("7", server.post(page, "/read")[1])
-    assert [each["code"] for each in (bad, nothing, empty)] == ["unreadable_image", "no_digit", "empty_image"]
+    assert [error["code"] for error in (bad, nothing, empty)] == ["unreadable_image", "no_digit", "empty_image"]
 
 
 def test_a_batch_is_refused_as_predicts_is(server: Server) -> None:
@@ -445,8 +450,8 @@ def never_fails(server: Server, image: Gray) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=60)), st.integers(1, 5))
-def test_any_pixels_are_read_or_refused(reader: Server, image: Gray, factor: int) -> None:
-    never_fails(reader, np.kron(image, np.ones((factor, factor), np.uint8)))
+def test_any_pixels_are_read_or_refused(read_server: Server, image: Gray, factor: int) -> None:
+    never_fails(read_server, np.kron(image, np.ones((factor, factor), np.uint8)))
 
 
 @settings(max_examples=100, deadline=None)
@@ -455,9 +460,9 @@ def test_any_pixels_are_read_or_refused(reader: Server, image: Gray, factor: int
     st.sampled_from(["noise", "stripes", "checks", "dots"]),
 )  # fmt: skip
 def test_any_pattern_is_read_or_refused(
-    reader: Server, shape: tuple[int, int], across: int, down: int, seed: int, kind: str
+    read_server: Server, shape: tuple[int, int], across: int, down: int, seed: int, kind: str
 ) -> None:
-    never_fails(reader, pattern(shape, across, down, seed, kind))
+    never_fails(read_server, pattern(shape, across, down, seed, kind))
 
 
 def pattern(shape: tuple[int, int], across: int, down: int, seed: int, kind: str) -> Gray:
@@ -476,8 +481,8 @@ def pattern(shape: tuple[int, int], across: int, down: int, seed: int, kind: str
 
 
 @pytest.mark.parametrize("step", [8, 24, 40, 100])
-def test_checks_of_12_megapixels_are_read_or_refused(reader: Server, step: int) -> None:
-    never_fails(reader, pattern((3000, 4000), 4000 // step, 3000 // step, 0, "checks"))
+def test_checks_of_12_megapixels_are_read_or_refused(read_server: Server, step: int) -> None:
+    never_fails(read_server, pattern((3000, 4000), 4000 // step, 3000 // step, 0, "checks"))
 
 
 def print_densely(scale: float) -> Gray:
@@ -495,14 +500,16 @@ def peak_mib(server: Server) -> float:
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
 
 
-def test_dense_print_takes_no_more_memory_than_a_large_photo(reader: Server) -> None:
-    reader.post(png(np.random.default_rng(0).integers(0, 256, (480, 640), np.uint8).repeat(6, 0).repeat(6, 1)), "/read")
-    before = peak_mib(reader)
+def test_dense_print_takes_no_more_memory_than_a_large_photo(read_server: Server) -> None:
+    read_server.post(
+        png(np.random.default_rng(0).integers(0, 256, (480, 640), np.uint8).repeat(6, 0).repeat(6, 1)), "/read"
+    )
+    before = peak_mib(read_server)
     for scale in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8):
-        status, answer = reader.post(png(print_densely(scale)), "/read")
+        status, answer = read_server.post(png(print_densely(scale)), "/read")
         assert status in (413, 422) or len(boxes(answer)) <= 100
     for side in (1, 2, 4):  # specks in the corners of a long strip
         strip = np.full((600, 8000), 255, np.uint8)
         strip[:side, :side] = strip[-side:, -side:] = 0
-        assert reader.post(png(strip), "/read")[0] in (200, 413, 422)
-    assert peak_mib(reader) - before < 30
+        assert read_server.post(png(strip), "/read")[0] in (200, 413, 422)
+    assert peak_mib(read_server) - before < 30

@@ -1,4 +1,4 @@
-"""Versions come, go, are swapped and refused, while requests are served."""
+"""Versions are added, removed, replaced and rejected while requests are served."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def states(repository: Repository) -> dict[int, str]:
 
 @pytest.fixture
 def settled() -> Iterator[Callable[..., Repository]]:
-    """Makes repositories that have tried all that is there."""
+    """Makes repositories that have tried to load every version on disk."""
     repositories = []
 
     def make(folder: Path, **options: Any) -> Repository:
@@ -100,7 +100,7 @@ def test_a_version_that_another_process_has_found_is_found_at_once(
 
 
 def spoil(version: Path, how: str) -> None:
-    """Make a version one that must be refused."""
+    """Change a version so that it must be rejected."""
     graph = version / "saved_model.pb"
     if how == "torn":
         (version / "variables" / "variables.index").unlink()
@@ -165,20 +165,20 @@ def test_a_loaded_version_that_is_spoilt_on_disk_keeps_serving(settled: Settled,
     np.testing.assert_array_equal(repository.default().predict(to_vectors(mnist.x_test[:50])), before)
 
 
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("max_loaded", [1, 2])
 def test_at_most_so_many_are_loaded_and_the_least_used_is_dropped(
-    most: int, settled: Settled, folder: Path, shipped: Path
+    max_loaded: int, settled: Settled, folder: Path, shipped: Path
 ) -> None:
     for number in (1, 2, 4):
         copy(shipped, folder, number)
-    repository = settled(folder, max_loaded=most)
+    repository = settled(folder, max_loaded=max_loaded)
 
     def loaded() -> set[int]:
         return {version.number for version in repository.versions() if version.model}
 
     for number in (3, 1, 4, 3):
         assert repository.model(number).version == number
-        assert loaded() == ({5, number} if most > 1 else {5})
+        assert loaded() == ({5, number} if max_loaded > 1 else {5})
     assert set(states(repository).values()) == {"AVAILABLE"}
 
 
@@ -337,7 +337,7 @@ def test_an_output_of_another_shape_beside_it_is_no_matter(mnist: Dataset, tmp_p
 
 
 class Load:
-    """Clients that post one picture after another, each on a connection it keeps, until told to stop."""
+    """Clients that post one image after another, each on its own kept connection, until they are stopped."""
 
     def __init__(self, server: Server, clients: int = 4) -> None:
         self.answers: list[tuple[int, str]] = []
@@ -365,8 +365,8 @@ def loaded_by(server: Server, version: int) -> int:
     connection = server.connect()
     connection.request("GET", "/metrics")
     line = f'mnist_version_loaded{{version="{version}"}} '
-    found = [each for each in connection.getresponse().read().decode().splitlines() if each.startswith(line)]
-    return int(float(found[0].removeprefix(line))) if found else 0
+    lines = [text for text in connection.getresponse().read().decode().splitlines() if text.startswith(line)]
+    return int(float(lines[0].removeprefix(line))) if lines else 0
 
 
 @pytest.fixture
@@ -383,10 +383,12 @@ def test_versions_are_swapped_under_load_without_a_failed_request(server: Server
         wait_until(lambda number=number: loaded_by(server, number) == 2)  # type: ignore[misc]
     spoil(copy(shipped, folder, 9), "corrupt")
     wait_until(lambda: sum("Version 9 is rejected" in line for line in server.log) == 2)
-    refused, *others = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
-    assert (refused["version"], refused["state"]) == ("9", "END")
-    assert "saved_model.pb is not as its model card records it" in refused["status"]["error_message"]
-    assert [(each["version"], each["state"]) for each in others] == [(n, "AVAILABLE") for n in ("8", "7", "5", "3")]
+    rejected, *loaded = server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]
+    assert (rejected["version"], rejected["state"]) == ("9", "END")
+    assert "saved_model.pb is not as its model card records it" in rejected["status"]["error_message"]
+    assert [(version["version"], version["state"]) for version in loaded] == [
+        (n, "AVAILABLE") for n in ("8", "7", "5", "3")
+    ]
     shutil.rmtree(folder / "mnist" / "8")
     wait_until(lambda: {answer[1] for answer in load.answers[-20:]} == {"7"})
     answers = load.stop()
@@ -436,10 +438,12 @@ def test_a_folder_without_versions_is_not_ready_and_says_what_to_name(
 def test_a_folder_that_vanishes_is_told_and_never_another_models_answers_come(server: Server, folder: Path) -> None:
     folder.rename(folder.with_name("away"))
     wait_until(lambda: sum("Version 5 is served from memory" in line for line in server.log) == 2)
-    for each in server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]:
-        assert (each["state"], each["status"]["error_code"]) == ("AVAILABLE", "OK")
-        assert each["status"]["error_message"].startswith(f"It is served from memory. {folder} can't be read: no such")
-    assert {each["state"] for each in server.ask("POST", "/v2/repository/index")[1]} == {"READY"}
+    for version in server.ask("GET", "/v1/models/mnist")[1]["model_version_status"]:
+        assert (version["state"], version["status"]["error_code"]) == ("AVAILABLE", "OK")
+        assert version["status"]["error_message"].startswith(
+            f"It is served from memory. {folder} can't be read: no such"
+        )
+    assert {version["state"] for version in server.ask("POST", "/v2/repository/index")[1]} == {"READY"}
     assert Scrape(server).sum("mnist_version_refused", version="5") == 2
     assert [server.post(DIGIT)[1]["model"]["version"] for _ in range(10)] == ["5"] * 10
     for worker in workers(server):
@@ -490,8 +494,8 @@ def test_pictures_are_scaled_for_a_version_and_its_numbers_are_its_own(
             ask("/v2/models/mnist/infer", {"inputs": [infer | {"datatype": "UINT8"}]}),
         ):
             np.testing.assert_allclose(answer, row, atol=1e-5)
-        status, refused = server.post(b'{"instances": [[256]]}', f"{url}:predict", "application/json")
-        assert (status, refused["error"].endswith("send 784 numbers in [0, 255], or 28x28 or 28x28x1 of them.")) == (
+        status, error = server.post(b'{"instances": [[256]]}', f"{url}:predict", "application/json")
+        assert (status, error["error"].endswith("send 784 numbers in [0, 255], or 28x28 or 28x28x1 of them.")) == (
             400, True,
         )  # fmt: skip
 

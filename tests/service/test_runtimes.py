@@ -13,7 +13,7 @@ from service.models.runtimes import LITERT_MAX_CHUNK, SIGNATURE, TENSORFLOW_MAX_
 from service.preparation.normalize import to_vectors
 from training.data.datasets import Dataset
 
-CLOSE = 1e-5  # as near as TensorFlow's own answers to batches are to those to single pictures
+MAX_DIFFERENCE = 1e-5  # TensorFlow's own outputs for batches and for single images differ by as much
 SIZES = (
     1,
     2,
@@ -37,24 +37,24 @@ def runtime(request: pytest.FixtureRequest, shipped: Path) -> Runtime:
 
 @pytest.fixture(scope="module")
 def alone(runtime: Runtime, mnist: Dataset) -> NDArray[np.float32]:
-    """The answers to single pictures."""
+    """The answers to single images."""
     return np.concatenate([runtime.predict(vector) for vector in to_vectors(mnist.x_test[:1000])[:, np.newaxis]])
 
 
-def test_batches_of_every_size_are_answered_as_single_pictures_are(
+def test_batches_of_every_size_are_answered_as_single_images_are(
     runtime: Runtime, mnist: Dataset, alone: NDArray[np.float32]
 ) -> None:
     for size in SIZES:
         answers = runtime.predict(to_vectors(mnist.x_test[:size]))
         assert (answers.shape, str(answers.dtype)) == ((size, 10), "float32")
-        np.testing.assert_allclose(answers, alone[:size], rtol=0, atol=CLOSE)
+        np.testing.assert_allclose(answers, alone[:size], rtol=0, atol=MAX_DIFFERENCE)
 
 
 def test_threads_do_not_mix(runtime: Runtime, mnist: Dataset, alone: NDArray[np.float32]) -> None:
     def ask(number: int) -> None:
         start, size = 7 * number, 1 if number % 2 else 1 + 3 * number
         answers = runtime.predict(to_vectors(mnist.x_test[start : start + size]))
-        np.testing.assert_allclose(answers, alone[start : start + size], rtol=0, atol=CLOSE)
+        np.testing.assert_allclose(answers, alone[start : start + size], rtol=0, atol=MAX_DIFFERENCE)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, range(100)))

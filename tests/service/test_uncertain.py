@@ -52,7 +52,7 @@ def test_an_answer_below_the_threshold_is_uncertain(
 def test_each_answer_of_a_batch_is_uncertain_or_not(doubtful: Server, folder: Path) -> None:
     files = [(name, (folder / name).read_bytes()) for name in ("unsure.png", "sure.png", "unsure.png")]
     _, answer = doubtful.ask("POST", "/predict/batch?prepare=none", *multipart(*files))
-    assert [each["uncertain"] for each in answer["predictions"]] == [True, False, True]
+    assert [prediction["uncertain"] for prediction in answer["predictions"]] == [True, False, True]
 
 
 def predict(folder: Path, form: str) -> list[str]:
@@ -88,9 +88,9 @@ def test_a_confidence_at_the_threshold_is_certain(
     confidence = float(LiteRT(shipped).predict(vectors).max())
     for name, threshold in (("at", confidence), ("above", np.nextafter(confidence, 2))):
         copy_version(shipped, tmp_path / name, calibration={"threshold": threshold})
-    settings = [Settings(models=tmp_path / name) for name in ("at", "above")]
-    answers = [Predictor(loading.load_default(each), finder, each).predict([vectors[0]])[0] for each in settings]
-    assert [answer.uncertain for answer in answers] == [False, True]
+        settings = Settings(models=tmp_path / name)
+        (prediction,) = Predictor(loading.load_default(settings), finder, settings).predict(vectors)
+        assert prediction.uncertain == (name == "above")
 
 
 def test_without_a_calibration_no_answer_is_uncertain(

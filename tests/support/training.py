@@ -2,20 +2,36 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+
+from click.testing import CliRunner, Result
 
 from tests.support.paths import ROOT
 from tests.support.server import clean_environment
+from training.__main__ import main
 from training.data.datasets import Dataset
 
-Training = Callable[..., subprocess.CompletedProcess[str]]
+
+def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(_command(*arguments), cwd=ROOT, env=clean_environment(), capture_output=True, text=True)
+
+
+def run_in_process(*arguments: object) -> Result:
+    """Run the command in this process, where TensorFlow is imported once. It must succeed."""
+    result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
 
 
 def start_training(*arguments: object, **options: object) -> subprocess.Popen[str]:
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, "-m", "training", *map(str, arguments)], cwd=ROOT, env=clean_environment(), text=True,
+        _command(*arguments), cwd=ROOT, env=clean_environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
     )  # fmt: skip
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "training", *map(str, arguments)]
 
 
 def small(mnist: Dataset) -> Dataset:

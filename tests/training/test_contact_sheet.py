@@ -6,13 +6,13 @@ import numpy as np
 from PIL import Image
 
 from service.settings import DEFAULT_MODELS
-from tests.support.training import Training
+from tests.support.training import run_training
 from training.data.datasets import Dataset
 from training.synthetic.conditions import CONDITIONS, draw_uploads
 from training.synthetic.contact_sheet import draw_contact_sheet
 
 
-def test_the_command_prints_a_table_and_draws_a_sheet(run_training: Training, tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_draws_a_sheet(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     result = run_training("uploads", "--images", 1, "--sheet", sheet)
     assert result.returncode == 0, result.stderr

@@ -16,7 +16,7 @@ from PIL import Image
 from service.preparation import normalize
 from service.preparation.finder import Finder
 from tests.support.paths import SEVEN
-from tests.support.training import Training, small
+from tests.support.training import run_training, small
 from training.data import datasets
 from training.data.datasets import Dataset
 from training.data.sources import FORMS, IDX_FILES
@@ -276,21 +276,21 @@ def test_missing_idx_is_named(mnist: Dataset, tmp_path: Path) -> None:
         datasets.load(str(tmp_path))
 
 
-def test_command_exits_with_2_and_one_sentence(run_training: Training, tmp_path: Path) -> None:
+def test_command_exits_with_2_and_one_sentence(tmp_path: Path) -> None:
     for command in ((), ("data",)):
         result = run_training(*command, "--data", tmp_path / "nowhere.npz")
         assert result.returncode == 2
         assert result.stderr == f"Error: There is no file or folder {tmp_path / 'nowhere.npz'}.\n"
 
 
-def test_an_option_before_a_command_is_refused(run_training: Training) -> None:
+def test_an_option_before_a_command_is_refused() -> None:
     for option in (("--data", "/nope"), ("--epochs", "3")):
         result = run_training(*option, "data")
         assert result.returncode == 2
         assert result.stderr.endswith(f"Error: {option[0]} stands before data: write it after the command.\n")
 
 
-def test_data_command_describes_and_draws(run_training: Training, tmp_path: Path) -> None:
+def test_data_command_describes_and_draws(tmp_path: Path) -> None:
     result = run_training("data", "--samples", tmp_path / "samples.png")
     assert "x_train  rank 3  shape (60000, 28, 28)  dtype uint8" in result.stdout
     assert "y_test   rank 1  shape (10000,)" in result.stdout

@@ -17,7 +17,7 @@ from service.preparation.normalize import to_vectors
 from tests.support.images import png
 from tests.support.paths import ROOT
 from tests.support.server import serving
-from tests.support.training import Training, small
+from tests.support.training import run_training, small
 from training import export
 from training.data.datasets import Dataset
 from training.errors import ExportError
@@ -32,7 +32,7 @@ def test_same_seed_gives_the_same_weights(mnist: Dataset) -> None:
     assert not np.array_equal(first[0], other[0])
 
 
-def test_command_makes_versions_that_the_service_serves(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:
+def test_command_makes_versions_that_the_service_serves(mnist: Dataset, tmp_path: Path) -> None:
     overrides = (
         "--recipe", "dense", "--epochs", 1, "--batch-size", 100, "--optimizer", "momentum", "--learning-rate", 0.05,
         "--seed", 7, "--evaluate-on", 1,

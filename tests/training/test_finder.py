@@ -16,7 +16,7 @@ from service.preparation import finder as finders
 from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS, Settings
 from tests.support.report_page import Page
-from tests.support.training import Training, start_training
+from tests.support.training import run_training, start_training
 from training import export, promotion
 from training.data.datasets import HELD_OUT, Dataset
 from training.errors import DataError
@@ -35,7 +35,7 @@ def source(mnist: Dataset) -> GlyphSource:
 
 
 @pytest.fixture(scope="module")
-def refused(run_training: Training, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+def refused(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """An uninterrupted run, whose finder is worse than the present one."""
     return run_training(*QUICK, "--models", tmp_path_factory.mktemp("refused"))
 
@@ -81,9 +81,7 @@ def stop_at_file(name: str, signal_number: signal.Signals, *command: object) -> 
     return process.returncode, output
 
 
-def test_interrupted_and_resumed_the_fit_ends_with_the_same_weights(
-    candidate: Path, run_training: Training, tmp_path: Path
-) -> None:
+def test_interrupted_and_resumed_the_fit_ends_with_the_same_weights(candidate: Path, tmp_path: Path) -> None:
     code, output = stop_at_file("0.unfinished", signal.SIGTERM, *QUICK, "--models", tmp_path)
     assert code == 130
     assert output.splitlines()[-1].startswith("Error: Interrupted. With --resume,")

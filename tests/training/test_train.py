@@ -14,7 +14,7 @@ import pytest
 
 from service.models import store
 from service.models.runtimes import LITERT_MODEL
-from tests.support.training import Training, start_training
+from tests.support.training import run_training, start_training
 from training.data.datasets import Dataset
 
 QUICK = (
@@ -45,7 +45,7 @@ def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(small_data: Path, run_training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The version of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     result = run_training("--data", small_data, "--models", folder, *QUICK)
@@ -55,7 +55,7 @@ def uninterrupted(small_data: Path, run_training: Training, tmp_path_factory: py
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_and_resumed_it_ends_with_the_same_weights(
-    signal_number: signal.Signals, small_data: Path, uninterrupted: Path, run_training: Training, tmp_path: Path
+    signal_number: signal.Signals, small_data: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     command = ("--data", small_data, "--models", tmp_path, *QUICK)
     with start_training(*command) as process:
@@ -80,9 +80,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     assert list(tmp_path.glob("mnist/.fit-*")) == []
 
 
-def test_with_other_settings_there_is_nothing_to_resume(
-    run_training: Training, small_data: Path, tmp_path: Path
-) -> None:
+def test_with_other_settings_there_is_nothing_to_resume(small_data: Path, tmp_path: Path) -> None:
     result = run_training("--data", small_data, "--models", tmp_path, *QUICK, "--epochs", 2, "--resume")
     assert result.returncode == 0, result.stderr
     assert "There is nothing to resume" in result.stdout
@@ -99,7 +97,7 @@ def test_a_convnet_is_calibrated_and_its_card_records_it(uninterrupted: Path) ->
     assert {"test_accuracy", "test_expected_calibration_error", "uploads_accuracy"} < card["metrics"].keys()
 
 
-def test_without_held_out_images_it_is_not_calibrated(run_training: Training, small_data: Path, tmp_path: Path) -> None:
+def test_without_held_out_images_it_is_not_calibrated(small_data: Path, tmp_path: Path) -> None:
     options = (
         "--epochs",
         1,
@@ -123,9 +121,7 @@ def test_without_held_out_images_it_is_not_calibrated(run_training: Training, sm
     assert "val_loss" not in card["history"]
 
 
-def test_a_worse_version_stays_a_candidate_unless_forced(
-    run_training: Training, shipped: Path, small_data: Path, tmp_path: Path
-) -> None:
+def test_a_worse_version_stays_a_candidate_unless_forced(shipped: Path, small_data: Path, tmp_path: Path) -> None:
     shutil.copytree(shipped, tmp_path / "mnist" / "5")
     command = ("--data", small_data, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
     result = run_training(*command)
@@ -143,9 +139,7 @@ def test_a_worse_version_stays_a_candidate_unless_forced(
     assert list(store.find_versions(tmp_path / "mnist").values())[-1] == tmp_path / "mnist" / "6"
 
 
-def test_a_version_is_evaluated_again(
-    run_training: Training, uninterrupted: Path, small_data: Path, tmp_path: Path
-) -> None:
+def test_a_version_is_evaluated_again(uninterrupted: Path, small_data: Path, tmp_path: Path) -> None:
     version = shutil.copytree(uninterrupted, tmp_path / "mnist" / "3")
     shutil.rmtree(version / store.REPORT.parent)
     result = run_training("evaluate", 3, "--models", tmp_path, "--data", small_data, "--evaluate-on", 1)
@@ -159,9 +153,7 @@ def test_a_version_is_evaluated_again(
     assert store.verify(version).files
 
 
-def test_a_users_own_saved_model_is_evaluated(
-    run_training: Training, uninterrupted: Path, small_data: Path, tmp_path: Path
-) -> None:
+def test_a_users_own_saved_model_is_evaluated(uninterrupted: Path, small_data: Path, tmp_path: Path) -> None:
     version = tmp_path / "own"
     shutil.copytree(uninterrupted, version, ignore=shutil.ignore_patterns("assets.extra"))
     result = run_training("evaluate", version, "--data", small_data, "--evaluate-on", 1)
@@ -169,7 +161,7 @@ def test_a_users_own_saved_model_is_evaluated(
     assert (version / store.REPORT).exists()
 
 
-def test_a_damaged_card_is_an_error_and_stays(run_training: Training, uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_damaged_card_is_an_error_and_stays(uninterrupted: Path, tmp_path: Path) -> None:
     version = Path(shutil.copytree(uninterrupted, tmp_path / "version"))
     (version / store.CARD).write_text('{"recipe": ')
     result = run_training("evaluate", version, "--evaluate-on", 1)
@@ -179,7 +171,7 @@ def test_a_damaged_card_is_an_error_and_stays(run_training: Training, uninterrup
 
 
 @pytest.mark.parametrize("version", ["9", "nowhere"])
-def test_a_missing_version_is_an_error(version: str, run_training: Training, tmp_path: Path) -> None:
+def test_a_missing_version_is_an_error(version: str, tmp_path: Path) -> None:
     result = run_training("evaluate", version, "--models", tmp_path, "--evaluate-on", 1)
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("Error: There is no version")
@@ -212,14 +204,14 @@ def test_a_failed_write_is_an_error_and_leaves_no_version(
     assert list(folder.glob("mnist/.unfinished-*")) == []
 
 
-def test_logs_for_tensorboard_on_request(run_training: Training, small_data: Path, tmp_path: Path) -> None:
+def test_logs_for_tensorboard_on_request(small_data: Path, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     command = ("--data", small_data, "--models", tmp_path, "--recipe", "dense", "--epochs", 1, "--evaluate-on", 1)
     assert run_training(*command, "--tensorboard", logs).returncode == 0
     assert list(logs.rglob("events.out.tfevents.*"))
 
 
-def test_fewer_images_than_are_held_out_are_an_error(run_training: Training, mnist: Dataset, tmp_path: Path) -> None:
+def test_fewer_images_than_are_held_out_are_an_error(mnist: Dataset, tmp_path: Path) -> None:
     source = tmp_path / "few.npz"
     np.savez(source, x_train=mnist.x_train[:500], y_train=mnist.y_train[:500], x_test=mnist.x_test[:10],
              y_test=mnist.y_test[:10])  # fmt: skip

@@ -12,7 +12,7 @@ from service.models import store
 from service.preparation.finder import Finder
 from service.preparation.normalize import to_vectors
 from tests.support.paths import SEVEN
-from tests.support.training import Training
+from tests.support.training import run_training
 from training.data import user_digits
 from training.data.datasets import Dataset, Digits
 from training.errors import DataError
@@ -60,9 +60,7 @@ def test_a_style_is_learnt_from_100_images_and_mnist_is_not_forgotten(
     assert mnist_after >= mnist_before - 0.003  # two such fits differ by as much as 0.001
 
 
-def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(
-    run_training: Training, finder: Finder, tmp_path: Path
-) -> None:
+def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(finder: Finder, tmp_path: Path) -> None:
     folder = write_zeros(tmp_path / "own", 3, seed=0)
     (folder / "7").mkdir()
     (folder / "7" / "seven.png").write_bytes(SEVEN.read_bytes())

@@ -1,1 +1,1 @@
-"""Images drawn by chance: letterforms, scenes, conditions, and images without a digit."""
+"""Images drawn at random: letterforms, scenes, conditions, and images without a digit."""
