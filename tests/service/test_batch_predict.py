@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.support.images import png
 from tests.support.models import copy_version
 from tests.support.paths import ROOT, SEVEN
 from tests.support.server import clean_environment
+from tests.support.wait import wait_until
 from training.data import datasets
 
 COUNT = 600  # several chunks for each worker, and more lines than a pipe holds
@@ -60,11 +60,8 @@ def find_workers(group: int) -> list[int]:
 
 
 def wait_for_workers(group: int, count: int) -> list[int]:
-    deadline = time.monotonic() + 30
-    while len(pids := find_workers(group)) != count and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert len(pids) == count
-    return pids
+    wait_until(lambda: len(find_workers(group)) == count)
+    return find_workers(group)
 
 
 def test_csv_has_what_the_predictor_sees_in_the_order_of_numbers(

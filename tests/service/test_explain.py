@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.support.images import multipart, png
+from tests.support.images import green, multipart, png
 from tests.support.server import Server
 from training.data.datasets import Dataset
 
@@ -34,12 +34,6 @@ def test_answer_holds_the_prediction_and_what_it_rests_on(server: Server, mnist:
     np.testing.assert_array_equal(np.asarray(decode(answer["seen"])), mnist.x_test[0])
     assert np.shape(answer["importance"]) == (28, 28)
     assert (decode(answer["overlay"]).mode, decode(answer["overlay"]).size) == ("RGB", (280, 280))
-
-
-def green(image: Image.Image) -> NDArray[np.bool_]:
-    """Return where an image is tinted."""
-    levels = np.asarray(image, np.int64)
-    return levels[..., 1] - levels[..., 0] > 60
 
 
 @pytest.mark.parametrize("invert", [False, True])

@@ -19,6 +19,7 @@ import service
 from tests.support.images import multipart, png
 from tests.support.paths import ROOT, SEVEN
 from tests.support.server import Server, clean_environment, serving
+from tests.support.wait import wait_until
 from tests.support.written_numbers import draw, say, write
 from training.data.datasets import Dataset
 
@@ -66,11 +67,13 @@ def send(server: Server, method: str, path: str, body: bytes = b"", **headers: s
 
 def line_with(server: Server, *texts: str) -> str:
     """Wait for the one line with these texts, and return it."""
-    deadline = time.monotonic() + 10
-    while not (lines := [line for line in server.log if all(text in line for text in texts)]):
-        assert time.monotonic() < deadline, server.log
-        time.sleep(0.02)
-    (line,) = lines
+
+
+    def find_lines() -> list[str]:
+        return [line for line in server.log if all(text in line for text in texts)]
+
+    wait_until(find_lines)
+    (line,) = find_lines()
     return line
 
 

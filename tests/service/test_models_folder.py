@@ -9,19 +9,12 @@ import pytest
 from service.errors import ModelError, SettingsError
 from service.models import loading, models_folder
 from service.settings import Settings
+from tests.support.files import put_files
 
 
 @pytest.fixture
 def copy(shipped: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shipped, tmp_path / "mnist" / "9"))
-
-
-def put_files(folder: Path, *paths: str) -> Path:
-    """Write files into a folder, and return the folder."""
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(b"?")
-    return folder
 
 
 def test_the_shipped_versions_serve_where_no_folder_is_named_or_while_it_is_empty(

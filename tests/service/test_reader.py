@@ -5,7 +5,7 @@ import numpy as np
 from service.inference import reader
 from service.preparation.finder import LocatedDigit
 from service.preparation.types import Floats
-from tests.service.test_reading_order import digit_at
+from tests.support.readings import digit_at
 
 
 def sure_of(digit: int, confidence: float) -> Floats:

@@ -1,14 +1,10 @@
 """Digits are grouped into lines, and small print is left out."""
 
-import numpy as np
 import pytest
 
 from service.inference import reading_order
 from service.preparation.finder import LocatedDigit
-
-
-def digit_at(left: float, top: float, width: float = 30, height: float = 50) -> LocatedDigit:
-    return LocatedDigit(np.ones((round(height), round(width)), np.float32), (left, top, width, height))
+from tests.support.readings import digit_at
 
 
 def order(digits: list[LocatedDigit]) -> list[list[int]]:

@@ -8,7 +8,7 @@ import pytest
 from service.errors import ModelError
 from service.models import loading, saved_model
 from service.settings import Settings
-from tests.service.test_models_folder import put_files
+from tests.support.files import put_files
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from service.inference.visualization import INK_COLOR, highlight_ink, overlay_importance, to_data_url
 from service.preparation.finder import LocatedDigit
-from tests.service.test_explain import green
+from tests.support.images import green
 
 
 def test_tint_is_laid_over_the_part_that_is_in_the_image_and_the_rest_stays() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.support.images import png
 from tests.support.paths import ROOT, SEVEN
-from tests.support.server import Server, clean_environment, serving, workers
+from tests.support.server import Server, clean_environment, count_connections, serving, workers
 from tests.support.wait import wait_until
 
 DIGIT = SEVEN.read_bytes()
@@ -132,7 +132,7 @@ def test_a_client_that_does_not_receive_its_response_is_cut_off(hasty: Server) -
         connection.settimeout(30)
         connection.connect(("127.0.0.1", hasty.port))
         connection.sendall(b"GET /report HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
-        time.sleep(4)
+        wait_until(lambda: count_connections(hasty) == 0)
         received = 0
         try:
             while data := connection.recv(2**16):
@@ -180,7 +180,7 @@ def test_health_checks_are_answered_before_requests_that_wait(photo: bytes) -> N
         connections = [connect(busy) for _ in range(20)]
         for connection in connections:
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(photo) + photo)
-        time.sleep(0.3)  # by then all have arrived, and not all are answered
+        wait_until(lambda: count_connections(busy) >= 20)
         assert busy.ask("GET", "/livez")[0] == 200
         answered, _, _ = select.select(connections, [], [], 0)
         assert len(answered) < 20

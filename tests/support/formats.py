@@ -8,6 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from service.preparation import heif
 from tests.support.paths import SEVEN
 
 
@@ -22,7 +23,7 @@ def encode(kind: str) -> list[bytes]:
     return files
 
 
-FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF")}
+FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", *heif.FORMATS)}
 IMAGES = st.sampled_from([*chain(*FILES.values())])
 
 schemathesis.openapi.format("binary", IMAGES)

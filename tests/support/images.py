@@ -25,3 +25,9 @@ def multipart(*files: tuple[str, bytes], field: str = "image") -> tuple[bytes, d
 def is_color(drawing: NDArray[np.uint8], color: tuple[int, int, int]) -> NDArray[np.bool_]:
     colored: NDArray[np.bool_] = (drawing == color).all(axis=-1)
     return colored
+
+
+def green(image: Image.Image) -> NDArray[np.bool_]:
+    """Return where an image is tinted."""
+    levels = np.asarray(image, np.int64)
+    return levels[..., 1] - levels[..., 0] > 60

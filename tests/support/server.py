@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from tests.support.paths import ROOT
@@ -92,3 +93,13 @@ def _follow(server: Server, ready: threading.Event) -> None:
 def workers(server: Server) -> list[int]:
     children = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in children.stdout.split()]
+
+
+def count_connections(server: Server) -> int:
+    """Count the open connections that the workers have accepted. Linux only."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    port, established = f":{server.port:04X}", "01"
+    return sum(
+        address.endswith(port) and state == established and inode != "0"
+        for _, address, _, state, *_, inode in (fields[:4] + fields[9:10] for fields in lines)
+    )

@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS, Settings
 from tests.support.report_page import Page
 from tests.support.training import run_training, start_training
+from tests.support.wait import wait_until
 from training import export, promotion
 from training.data.datasets import HELD_OUT, Dataset
 from training.errors import DataError
@@ -26,7 +26,7 @@ from training.synthetic import scenes
 from training.synthetic.conditions import CONDITIONS
 from training.synthetic.glyphs import GlyphSource
 
-QUICK = ("finder", "--scenes", 100, "--epochs", 6, "--batch-size", 32, "--width", 0.3, "--evaluate-on", 1)
+QUICK = ("finder", "--scenes", 100, "--epochs", 3, "--batch-size", 32, "--width", 0.3, "--evaluate-on", 1)
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def test_a_worse_finder_stays_a_candidate(refused: subprocess.CompletedProcess[s
 def test_card_and_report_record_the_fit(candidate: Path) -> None:
     card = json.loads((candidate / "model.json").read_text())
     assert card["files"] == {name: checksums.sha256(candidate / name) for name in ("model.tflite", "report/index.html")}
-    assert card["settings"] == {**card["settings"], "scenes": 100, "epochs": 6, "hands": 0.4, "width": 0.3}
-    assert len(card["history"]["ink_loss"]) == 6
+    assert card["settings"] == {**card["settings"], "scenes": 100, "epochs": 3, "hands": 0.4, "width": 0.3}
+    assert len(card["history"]["ink_loss"]) == 3
     assert list(card["metrics"]["conditions"]) == list(CONDITIONS)
     assert {"uploads_accuracy", "uploads_refused", "ink_dice", "centers_missed"} < card["metrics"].keys()
     page = Page(candidate / "report/index.html")
-    assert "seed 0 · 100 scenes · 6 epochs · fitted in" in page.text[""]
+    assert "seed 0 · 100 scenes · 3 epochs · fitted in" in page.text[""]
     assert sorted(row[0] for row in page.rows["uploads"][1:]) == sorted(CONDITIONS)
     assert len(page.images("examples")) == 3 * len(CONDITIONS)
     references = [attributes.get(name) for _, attributes in page.elements for name in ("src", "srcset", "href")]
@@ -73,9 +73,7 @@ def stop_at_file(name: str, signal_number: signal.Signals, *command: object) -> 
     """Start a run, stop it when it has written a hidden file, and return its exit code and output."""
     models = Path(str(command[command.index("--models") + 1]))
     with start_training(*command) as process:
-        deadline = time.monotonic() + 300
-        while not list(models.glob(f".finder-*/{name}")) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: list(models.glob(f".finder-*/{name}")))
         process.send_signal(signal_number)
         output, _ = process.communicate(timeout=60)
     return process.returncode, output
@@ -90,9 +88,9 @@ def test_interrupted_and_resumed_the_fit_ends_with_the_same_weights(candidate: P
 
     result = run_training(*QUICK, "--models", tmp_path, "--resume", "--force")
     assert result.returncode == 0, result.stderr
-    assert "Epoch 1/6" not in result.stdout
+    assert "Epoch 1/3" not in result.stdout
     assert "Drawing scenes" not in result.stdout
-    assert "Epoch 6/6" in result.stdout
+    assert "Epoch 3/3" in result.stdout
     assert finders.load(tmp_path).checksum == checksums.sha256(candidate / "model.tflite")
     assert list(tmp_path.glob(".finder*")) == []
 
