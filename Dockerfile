@@ -50,15 +50,17 @@ COPY service service
 # It starts in half the time with all that it imports compiled, of Python's own library, too. What Python compiles by
 # itself holds the time of its source, so that only says what to compile, beside all that the workers may import.
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=/tmp/imported \
-        python -m gunicorn --check-config --config python:service.server.gunicorn_conf 'service:create_app()' \
+RUN record() { PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=/tmp/imported python "$@"; } \
+    && record -m gunicorn --check-config --config python:service.server.gunicorn_conf 'service:create_app()' \
+    && record -c 'import service.server.grpc.server' \
     && find /tmp/imported -name '*.pyc' | sed -E 's|/tmp/imported(.*)\.cpython-.*|\1.py|' | sort \
         | python -m compileall -q --invalidation-mode unchecked-hash -i - \
             service /usr/local/lib/python*/site-packages/gunicorn /usr/local/lib/python*/logging \
     && rm -r /tmp/imported
 ENV MNIST_HOST=0.0.0.0 OPENBLAS_NUM_THREADS=1
 USER 10001
-EXPOSE 8080
+# gRPC is on where MNIST_GRPC_PORT=8500 is set.
+EXPOSE 8080 8500
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 CMD ["python", "-m", "service"]

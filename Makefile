@@ -50,10 +50,10 @@ audit: $(VENV)/.test
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv
-	for extra in serving training test; do \
-	    build/lock/bin/uv pip compile pyproject.toml $$([ $$extra = serving ] || echo --extra $$extra) \
+	for file in serving training test; do \
+	    build/lock/bin/uv pip compile pyproject.toml --extra $$([ $$file = serving ] && echo grpc || echo $$file) \
 	        --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	        --no-header --no-annotate --quiet --output-file deploy/requirements-$$extra.txt; \
+	        --no-header --no-annotate --quiet --output-file deploy/requirements-$$file.txt; \
 	done
 	build/lock/bin/uv pip compile --group image --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \

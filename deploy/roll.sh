@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 compose=${COMPOSE:-docker compose}
-export PORT=0
+export PORT=0 GRPC_PORT=0
 
 health() { docker inspect --format '{{.State.Health.Status}}' "$1"; }
 

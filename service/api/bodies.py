@@ -56,7 +56,7 @@ def read_json(request: flask.Request, kind: type[Kind]) -> Kind:
 
 def _receive(request: flask.Request) -> bytes:
     if RPC_KEY in request.environ:  # gRPC has limited the message, which may be longer as JSON
-        request.max_content_length = None
+        request.max_content_length = request.content_length
     try:
         return request.get_data(cache=False)
     except Exception as error:  # werkzeug has its own classes of errors, and each server has others

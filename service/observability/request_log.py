@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from service.errors import ServiceError
 from service.inference.predictor import Stage
+from service.models.loading import Model
 from service.observability import metrics
 
 # A client's identifiers are logged if they can't break a line or fill the log.
@@ -35,10 +36,10 @@ RPC_KEY = "service.rpc"  # in an environ: the call of gRPC that the request was 
 
 @dataclass
 class Rpc:
-    """A call of gRPC: the name of its method, and the entry of the request that it was translated to."""
+    """A call of gRPC: the name of its method, and the model that answers it."""
 
     method: str
-    entry: "LogEntry | None" = None
+    model: Model | None = None
 
 
 class LogEntry:
@@ -58,8 +59,6 @@ class LogEntry:
         self.traceparent = traceparent if TRACEPARENT.fullmatch(traceparent) else None
         self.method, self.content_length = environ.get("REQUEST_METHOD"), environ.get("CONTENT_LENGTH", "")
         self.rpc: Rpc | None = environ.get(RPC_KEY)
-        if self.rpc:
-            self.rpc.entry = self
         self.started = perf_counter()
         self.arrived: float = environ.get(ARRIVAL_KEY, self.started)
         self.version: int | None = None
@@ -71,6 +70,12 @@ class LogEntry:
         self.batch_interval: Interval | None = None  # of a prediction together with other requests
         self.images_in_flight = 0
         self._counts_in_flight = counts_in_flight
+
+    def on_model(self, model: Model) -> None:
+        """Note the model that answers the request."""
+        self.version = model.version
+        if self.rpc:
+            self.rpc.model = model
 
     def on_images(self, images: int) -> None:
         """Count image files, before they are decoded."""

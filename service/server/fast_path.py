@@ -96,7 +96,7 @@ class FastPath:
 
     def _parse(self, request: Request, model: Model) -> _ParsedRequest | None:
         path, entry = request.environ["PATH_INFO"], LogEntry(request.environ, counts_in_flight=False)
-        entry.version = model.version
+        entry.on_model(model)
         try:
             auth.check_key(request.environ, self._components.key_digests)
             predictor = Predictor(model, self._components.finder, self._limits, entry)

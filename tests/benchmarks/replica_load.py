@@ -12,8 +12,8 @@ from typing import Any
 import docker
 
 from tests.benchmarks.comparison.jobs import IMAGE, PNG, Job, check, drive
-from tests.benchmarks.comparison.processes import free_port
 from tests.benchmarks.picture_time import photo
+from tests.support.ports import free_port
 from training.data import datasets
 from training.synthetic.rendering import encode_image
 

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml in a real engine: replicas behind the proxy, replaced, retrained and killed under load."""
+"""Compose in a real engine, with gRPC: replicas behind the proxy, replaced, retrained and killed under load."""
 
 import json
 import os
@@ -13,10 +13,13 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import docker
+import numpy as np
 import pytest
 import yaml
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
 
-from tests.support.containers import Container, build
+from tests.support.containers import GRPC_PORT, HTTP_PORT, Container, build
 from tests.support.paths import ROOT, SEVEN
 from tests.support.prometheus import Prometheus
 from tests.support.server import clean_environment
@@ -24,7 +27,7 @@ from tests.support.wait import wait_until
 from training.data.datasets import Dataset
 from training.synthetic.conditions import draw_uploads
 
-FILE = ROOT / "deploy" / "compose.yaml"
+FILE, GRPC_FILE = (ROOT / "deploy" / name for name in ("compose.yaml", "compose.grpc.yaml"))
 REPLICAS = 3
 CLIENTS = 8
 REQUESTS = 20_000  # most that a client makes
@@ -35,9 +38,10 @@ class Project:
 
     def __init__(self, engine: docker.DockerClient, *command: str) -> None:
         self.engine, self.name = engine, f"mnist-test-{os.getpid()}"
-        self.command = [*command, "--file", str(FILE)]
+        self.command = [*command, "--file", str(FILE), "--file", str(GRPC_FILE)]
         self.images = {"SERVICE_IMAGE": f"{self.name}-service", "TRAINING_IMAGE": f"{self.name}-training"}
-        ports = dict.fromkeys(("PORT", "PROXY_PORT", "PROMETHEUS_PORT"), "0")
+        names = ("PORT", "GRPC_PORT", "PROXY_PORT", "PROXY_GRPC_PORT", "PROMETHEUS_PORT")
+        ports = dict.fromkeys(names, "0")
         self.environment = clean_environment() | self.images | ports | {"COMPOSE_PROJECT_NAME": self.name}
 
     def __call__(self, *arguments: str) -> str:
@@ -63,7 +67,7 @@ class Replica(Container):
 
     def __init__(self, container: Any) -> None:
         self.container = container
-        self.port = int(container.ports["8080/tcp"][0]["HostPort"])
+        self.port = self.published(HTTP_PORT)
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +110,16 @@ class Load:
         self.port, self.stopped, self.answers, self.seen = port, threading.Event(), list[str](), 0
 
     def post_all(self, picture: bytes) -> None:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self.connect()
         for _ in range(REQUESTS):
             if self.stopped.wait(0.02):
                 break
             self.answers.append(self.post(connection, picture))
 
-    def post(self, connection: HTTPConnection, picture: bytes) -> str:
+    def connect(self) -> Any:
+        return HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def post(self, connection: Any, picture: bytes) -> str:
         """Give the version that answered, or what went wrong."""
         try:
             connection.request("POST", "/predict", picture, {"Content-Type": "image/png"})
@@ -131,9 +138,23 @@ class Load:
         return Counter(self.answers[start : self.seen])
 
 
+class GrpcLoad(Load):
+    """Clients that call ModelInfer instead."""
+
+    def connect(self) -> InferenceServerClient:
+        return InferenceServerClient(f"127.0.0.1:{self.port}")
+
+    def post(self, connection: Any, picture: bytes) -> str:
+        image = InferInput("image", [1], "BYTES").set_data_from_numpy(np.array([picture], np.object_))
+        try:
+            answer = connection.infer("mnist", [image], client_timeout=60).get_response()
+        except InferenceServerException as error:
+            return str(error)
+        return f"version {answer.model_version}"
+
+
 @contextmanager
-def load(port: int, pictures: list[bytes]) -> Iterator[Load]:
-    load = Load(port)
+def load(load: Load, pictures: list[bytes]) -> Iterator[Load]:
     with ThreadPoolExecutor(len(pictures)) as pool:
         done = [pool.submit(load.post_all, picture) for picture in pictures]
         try:
@@ -157,22 +178,30 @@ def test_no_request_fails_while_images_and_versions_are_replaced(
     old = project.replicas()
     assert len(old) == REPLICAS
     new = build(engine, "serving", project.images["SERVICE_IMAGE"], labels={"next": "1"})
-    with load(project.port("proxy", 8000), [SEVEN.read_bytes()] * (CLIENTS - 2) + photos[:2]) as clients:
-        before = clients.counts()
+    pictures = [SEVEN.read_bytes()] * (CLIENTS - 2) + photos[:2]
+    with (
+        load(Load(project.port("proxy", 8000)), pictures) as clients,
+        load(GrpcLoad(project.port("proxy", GRPC_PORT)), pictures[-4:]) as callers,
+    ):
+        before, called = clients.counts(), callers.counts()
         project.roll()
-        replaced = clients.counts()
+        replaced, called_while_replaced = clients.counts(), callers.counts()
         replicas = project.replicas()
         project("run", "--rm", "training", "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1")
         for replica in replicas:
             replica.wait_until_served("1")
-        retrained, after = clients.counts(), clients.counts()
+        retrained, called_while_retrained = clients.counts(), callers.counts()
+        after, called_after = clients.counts(), callers.counts()
         replicas[0].container.kill("SIGKILL")
-        killed = clients.counts()
+        killed, called_while_killed = clients.counts(), callers.counts()
     with capsys.disabled():
-        print(f"\nreplaced: {dict(replaced)}\nretrained: {dict(retrained)}\none killed: {dict(killed)}")
-    assert before.keys() == replaced.keys() == {"version 3"}
+        print(f"\nreplaced: {dict(replaced)}, by gRPC {dict(called_while_replaced)}")
+        print(f"retrained: {dict(retrained)}, by gRPC {dict(called_while_retrained)}")
+        print(f"one killed: {dict(killed)}, by gRPC {dict(called_while_killed)}")
+    assert before.keys() == replaced.keys() == called.keys() == called_while_replaced.keys() == {"version 3"}
     assert {each.container.image.id for each in replicas} == {new}
     assert len(replicas) == REPLICAS
-    assert retrained.keys() == {"version 3", "version 1"}
-    assert after.keys() == {"version 1"}
-    assert killed.total() - killed["version 1"] <= CLIENTS  # in flight on it
+    assert retrained.keys() == called_while_retrained.keys() == {"version 3", "version 1"}
+    assert after.keys() == called_after.keys() == {"version 1"}
+    for counts in (killed, called_while_killed):
+        assert counts.total() - counts["version 1"] <= CLIENTS  # in flight on it

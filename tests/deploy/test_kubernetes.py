@@ -10,11 +10,23 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import service
 from service.errors import SettingsError
 from service.settings import Settings, read_settings, variable
-from tests.support.manifests import BASE, KSERVE, KUBERNETES, find, mounts, pods, render, render_with_components
+from tests.support.grpc_server import serving_grpc
+from tests.support.manifests import (
+    BASE,
+    KSERVE,
+    KSERVE_GRPC,
+    KUBERNETES,
+    find,
+    mounts,
+    pods,
+    render,
+    render_with_components,
+)
 from tests.support.paths import ROOT, SUPPORT
 from tests.support.server import Server, serving
 from training.__main__ import main
@@ -26,6 +38,7 @@ OPERATORS = "cloudcoil-models-knative-serving==1.17.0.1", "cloudcoil-models-prom
 
 OF_OPERATORS = {"InferenceService", "ServiceMonitor"}  # Kubernetes itself has no schema of these
 OF_KSERVE = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "timeout"}  # the rest of a predictor is a pod
+KNATIVE_HTTP2_PORT = 8013  # of its proxy in the pod
 END_SECONDS = 5  # for the processes, when all requests have their answer: those of idle connections wait for 2
 
 
@@ -35,10 +48,11 @@ def renderings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]
         "base": render(BASE),
         "components": render_with_components(tmp_path_factory.mktemp("components")),
         "kserve": render(KSERVE),
+        "kserve-grpc": render(KSERVE_GRPC),
     }
 
 
-@pytest.fixture(params=["base", "components", "kserve"])
+@pytest.fixture(params=["base", "components", "kserve", "kserve-grpc"])
 def objects(request: pytest.FixtureRequest, renderings: dict[str, list[Any]]) -> list[Any]:
     return renderings[request.param]
 
@@ -56,6 +70,11 @@ def components(renderings: dict[str, list[Any]]) -> list[Any]:
 @pytest.fixture
 def kserve(renderings: dict[str, list[Any]]) -> list[Any]:
     return renderings["kserve"]
+
+
+@pytest.fixture
+def kserve_grpc(renderings: dict[str, list[Any]]) -> list[Any]:
+    return renderings["kserve-grpc"]
 
 
 # By tools of others.
@@ -82,19 +101,24 @@ def test_checkov_finds_only_what_has_a_reason(
     assert report["summary"]["parsing_errors"] == 0
 
 
-def test_kserve_knows_every_field(kserve: list[Any], python_with: Callable[..., Path]) -> None:
-    ask(python_with(KSERVE_SDK), "kserve_models.py", find(kserve, "InferenceService"))
+def test_kserve_knows_every_field(kserve: list[Any], kserve_grpc: list[Any], python_with: Callable[..., Path]) -> None:
+    for objects in (kserve, kserve_grpc):
+        ask(python_with(KSERVE_SDK), "kserve_models.py", find(objects, "InferenceService"))
 
 
 def test_knative_and_the_prometheus_operator_know_every_field(
-    components: list[Any], kserve: list[Any], python_with: Callable[..., Path]
+    components: list[Any], kserve: list[Any], kserve_grpc: list[Any], python_with: Callable[..., Path]
 ) -> None:
-    predictor = find(kserve, "InferenceService")["spec"]["predictor"]
-    template = {"spec": {name: value for name, value in predictor.items() if name not in OF_KSERVE}}
-    made_by_kserve = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"template": template}}
-    objects = [made_by_kserve, find(components, "ServiceMonitor")]
+    objects = [knative_service(kserve), knative_service(kserve_grpc), find(components, "ServiceMonitor")]
     known = ask(python_with(*OPERATORS), "operator_models.py", objects)
     assert [json.loads(line) for line in known.splitlines()] == objects
+
+
+def knative_service(objects: list[Any]) -> Any:
+    """Return the Service of Knative that KServe makes of its InferenceService."""
+    predictor = find(objects, "InferenceService")["spec"]["predictor"]
+    template = {"spec": {name: value for name, value in predictor.items() if name not in OF_KSERVE}}
+    return {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"template": template}}
 
 
 def ask(python: Path, script: str, data: Any) -> str:
@@ -125,8 +149,8 @@ def test_no_pod_gets_variables_named_after_the_service(objects: list[Any]) -> No
     assert [pod["enableServiceLinks"] for _, pod in pods(objects)] == [False, False]
 
 
-def test_other_variables_are_known(kserve: list[Any]) -> None:
-    (container,) = find(kserve, "InferenceService")["spec"]["predictor"]["containers"]
+def test_other_variables_are_known(kserve_grpc: list[Any]) -> None:
+    (container,) = find(kserve_grpc, "InferenceService")["spec"]["predictor"]["containers"]
     names = {each["name"] for each in container["env"]}
     known = {variable(field) for field in Settings.__struct_fields__}
     assert {name for name in names if name.startswith("MNIST_")} <= known
@@ -158,6 +182,37 @@ def test_probes_are_answered(running: Server, base: list[Any], kserve: list[Any]
             assert running.ask("GET", asked["path"])[0] == 200
 
 
+def test_grpc_is_served_on_the_port_of_the_container_and_of_its_probe(
+    components: list[Any], kserve_grpc: list[Any]
+) -> None:
+    (pod,) = (pod for _, pod in pods(components) if "ports" in pod["containers"][0])
+    predictor = find(kserve_grpc, "InferenceService")["spec"]["predictor"]
+    settings = read_settings(find(components, "ConfigMap")["data"])
+    assert {"name": "MNIST_GRPC_PORT", "value": str(settings.grpc_port)} in predictor["containers"][0]["env"]
+    for name, spec in (("grpc", pod), ("h2c", predictor)):
+        (container,) = spec["containers"]
+        assert {"name": name, "containerPort": settings.grpc_port} in container["ports"]
+        assert container["readinessProbe"]["grpc"] == {"port": settings.grpc_port}
+        assert "httpGet" not in container["readinessProbe"]
+
+
+def test_a_grpc_probe_is_answered_without_a_key() -> None:
+    with serving_grpc(MNIST_API_KEYS="open-sesame") as server, server.channel() as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)  # its type has no methods
+        answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_ports_of_grpc_may_be_asked(components: list[Any], kserve_grpc: list[Any]) -> None:
+    assert {"port": read_settings(find(components, "ConfigMap")["data"]).grpc_port} in allowed_ports(components)
+    assert {"port": KNATIVE_HTTP2_PORT} in allowed_ports(kserve_grpc)
+
+
+def allowed_ports(objects: list[Any]) -> list[dict[str, int]]:
+    (rule,) = find(objects, "NetworkPolicy")["spec"]["ingress"]
+    return list(rule["ports"])
+
+
 def test_selectors_select_the_pods_of_the_service_alone(base: list[Any], kserve: list[Any]) -> None:
     deployment = find(base, "Deployment")["spec"]
     selectors = [
@@ -180,10 +235,10 @@ def test_objects_name_each_other(components: list[Any]) -> None:
     assert find(components, target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
     offered = find(components, "Service")
     (container,) = find(components, "Deployment")["spec"]["template"]["spec"]["containers"]
-    assert [port["targetPort"] for port in offered["spec"]["ports"]] == [container["ports"][0]["name"]]
+    assert {port["targetPort"] for port in offered["spec"]["ports"]} == {port["name"] for port in container["ports"]}
     monitor = find(components, "ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= offered["metadata"]["labels"].items()
-    assert monitor["endpoints"][0]["port"] == offered["spec"]["ports"][0]["name"]
+    assert monitor["endpoints"][0]["port"] in [port["name"] for port in offered["spec"]["ports"]]
     claims = {each["metadata"]["name"] for each in components if each["kind"] == "PersistentVolumeClaim"}
     volumes = [volume for _, pod in pods(components) for volume in pod["volumes"]]
     assert {each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each} == claims
@@ -221,10 +276,13 @@ def test_the_service_reads_the_volume_that_the_training_writes(components: list[
     assert {"name": "MNIST_MODELS", "value": "/mnt/models"} in predictor["env"]  # where KServe mounts it
 
 
-def test_the_predictor_is_given_what_the_deployment_is(base: list[Any], kserve: list[Any]) -> None:
+@pytest.mark.parametrize("overlay", ["kserve", "kserve-grpc"])
+def test_the_predictor_is_given_what_the_deployment_is(
+    base: list[Any], renderings: dict[str, list[Any]], overlay: str
+) -> None:
     pod = find(base, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    (predictor,) = find(kserve, "InferenceService")["spec"]["predictor"]["containers"]
+    (predictor,) = find(renderings[overlay], "InferenceService")["spec"]["predictor"]["containers"]
     assert predictor["resources"] == container["resources"]
     assert predictor["securityContext"] == pod["securityContext"] | container["securityContext"]
     assert predictor["envFrom"] == container["envFrom"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.grpc_server import serving_grpc
 from tests.support.images import png
 from tests.support.paths import ROOT
 from tests.support.server import Server, serving
@@ -42,7 +43,11 @@ def images(mnist: datasets.Dataset, tmp_path: Path) -> list[Path]:
 
 
 def run(command: list[str], server: Server, *paths: Path) -> subprocess.CompletedProcess[str]:
-    arguments = [*command, f"http://127.0.0.1:{server.port}", *map(str, paths)]
+    return run_at(f"http://127.0.0.1:{server.port}", command, *paths)
+
+
+def run_at(address: str, command: list[str], *paths: Path) -> subprocess.CompletedProcess[str]:
+    arguments = [*command, address, *map(str, paths)]
     return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
@@ -99,3 +104,17 @@ def test_triton_client_ends_with_the_error_of_a_file(server: Server, images: lis
     result = run([sys.executable, "examples/triton_client.py"], server, images[0], ROOT / "README.md")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("Status 415: image[1]: ")
+
+
+def test_triton_grpc_client_reads_a_batch_or_ends_with_the_error_of_a_file(
+    images: list[Path], mnist: datasets.Dataset
+) -> None:
+    command = [sys.executable, "examples/triton_grpc_client.py"]
+    with serving_grpc("--workers", "1") as server:
+        result = run_at(server.address, command, *images)
+        rejected = run_at(server.address, command, images[0], ROOT / "README.md")
+    assert (result.returncode, result.stderr) == (0, "")
+    for line, path, label in zip(result.stdout.splitlines(), images, mnist.y_test[:COUNT], strict=True):
+        assert line.startswith(f"{path}: {label}, ")
+    assert (rejected.returncode, rejected.stdout) == (1, "")
+    assert rejected.stderr.startswith("StatusCode.INVALID_ARGUMENT: image[1]: ")

@@ -68,7 +68,6 @@ def send(server: Server, method: str, path: str, body: bytes = b"", **headers: s
 def line_with(server: Server, *texts: str) -> str:
     """Wait for the one line with these texts, and return it."""
 
-
     def find_lines() -> list[str]:
         return [line for line in server.log if all(text in line for text in texts)]
 

@@ -34,11 +34,14 @@ def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -
         container.remove(force=True)
 
 
+HTTP_PORT, GRPC_PORT = 8080, 8500  # in the container
+
+
 class Container(Server):
-    """A container that serves on a port of this machine."""
+    """A container that serves on ports of this machine."""
 
     def __init__(self, engine: docker.DockerClient, image: str, **options: Any) -> None:
-        ports: Any = {"8080/tcp": ("127.0.0.1", None)}
+        ports: Any = {f"{port}/tcp": ("127.0.0.1", None) for port in (HTTP_PORT, GRPC_PORT)}
         self.container = engine.containers.run(image, detach=True, ports=ports, **LOCKED | options)
 
     def wait_until_ready(self) -> None:
@@ -46,5 +49,9 @@ class Container(Server):
             if b"Booting worker" in line:
                 break
         self.container.reload()
-        self.port = int(self.container.ports["8080/tcp"][0]["HostPort"])
+        self.port = self.published(HTTP_PORT)
         assert self.ask("GET", "/readyz")[0] == 200
+
+    def published(self, port: int) -> int:
+        """Return the port of this machine that leads to a port of the container."""
+        return int(self.container.ports[f"{port}/tcp"][0]["HostPort"])

@@ -16,6 +16,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 BASE = KUBERNETES / "base"
 COMPONENTS = sorted((KUBERNETES / "components").iterdir())
 KSERVE = KUBERNETES / "overlays" / "kserve"
+KSERVE_GRPC = KUBERNETES / "overlays" / "kserve-grpc"
 
 
 def render(folder: Path) -> list[Any]:

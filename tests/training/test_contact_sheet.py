@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from service.settings import DEFAULT_MODELS
-from tests.support.training import run_training
+from tests.support.training import run_in_process
 from training.data.datasets import Dataset
 from training.synthetic.conditions import CONDITIONS, draw_uploads
 from training.synthetic.contact_sheet import draw_contact_sheet
@@ -14,9 +14,8 @@ from training.synthetic.contact_sheet import draw_contact_sheet
 
 def test_the_command_prints_a_table_and_draws_a_sheet(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
-    result = run_training("uploads", "--images", 1, "--sheet", sheet)
-    assert result.returncode == 0, result.stderr
-    assert all(f"| {condition:27} |" in result.stdout for condition in (*CONDITIONS, "mean"))
+    output = run_in_process("uploads", "--images", 1, "--sheet", sheet).output
+    assert all(f"| {condition:27} |" in output for condition in (*CONDITIONS, "mean"))
     with Image.open(sheet) as image:
         assert image.height > image.width > 200
         assert len(np.unique(np.asarray(image))) > 100

@@ -16,7 +16,7 @@ from PIL import Image
 from service.preparation import normalize
 from service.preparation.finder import Finder
 from tests.support.paths import SEVEN
-from tests.support.training import run_training, small
+from tests.support.training import run_in_process, run_training, small
 from training.data import datasets
 from training.data.datasets import Dataset
 from training.data.sources import FORMS, IDX_FILES
@@ -291,7 +291,7 @@ def test_an_option_before_a_command_is_refused() -> None:
 
 
 def test_data_command_describes_and_draws(tmp_path: Path) -> None:
-    result = run_training("data", "--samples", tmp_path / "samples.png")
+    result = run_in_process("data", "--samples", tmp_path / "samples.png")
     assert "x_train  rank 3  shape (60000, 28, 28)  dtype uint8" in result.stdout
     assert "y_test   rank 1  shape (10000,)" in result.stdout
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")

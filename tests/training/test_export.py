@@ -1,11 +1,14 @@
 """Training writes the next version, whole or not at all, and the service serves it."""
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import keras
 import numpy as np
@@ -38,7 +41,7 @@ def test_command_makes_versions_that_the_service_serves(mnist: Dataset, tmp_path
         "--seed", 7, "--evaluate-on", 1,
     )  # fmt: skip
     for number in (1, 2):
-        result = run_training("--models", tmp_path, *overrides)
+        result = run_training("--models", tmp_path, *overrides)  # in this process names would be counted on
         assert result.returncode == 0, result.stderr
         assert f"Version {number} is in" in result.stdout
         assert "600/600" in result.stdout  # Keras's progress bar
@@ -95,23 +98,31 @@ def test_a_litert_model_that_differs_is_refused(
 
 
 def test_killed_at_any_moment_it_leaves_no_version_that_is_not_whole(shipped: Path, tmp_path: Path) -> None:
+    # Forks a process for each line, as importing TensorFlow takes seconds.
     program = f"""
-import shutil, tempfile
+import os, shutil, sys, tempfile
 from pathlib import Path
 from training.export import publish
 folder = Path({str(tmp_path)!r}) / "mnist"
-folder.mkdir(exist_ok=True)
-print("ready", flush=True)
-while True:
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as staging:
-        publish(Path(shutil.copytree({str(shipped)!r}, staging + "/version")), folder)
+folder.mkdir()
+for _ in sys.stdin:
+    if process := os.fork():
+        print(process, flush=True)
+        os.waitpid(process, 0)
+        continue
+    while True:
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as staging:
+            publish(Path(shutil.copytree({str(shipped)!r}, staging + "/version")), folder)
 """
-    for moment in range(5):
-        with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE) as process:
-            assert process.stdout
-            process.stdout.readline()
+    with subprocess.Popen([sys.executable, "-uc", program], cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        for moment in range(5):
+            print(file=parent.stdin, flush=True)
+            process = int(parent.stdout.readline())
             time.sleep(random.Random(moment).uniform(0.05, 0.3))  # noqa: S311
-            process.kill()
-        versions = list(store.find_versions(tmp_path / "mnist").values())
-        assert versions
-        assert all(store.verify(version).files for version in versions)
+            os.kill(process, signal.SIGKILL)
+            versions = list(store.find_versions(tmp_path / "mnist").values())
+            assert versions
+            assert all(store.verify(version).files for version in versions)
+        parent.stdin.close()

@@ -27,7 +27,7 @@ def create_predictor(model: Model | None = None) -> Predictor:
 
     """
     model = model or repository().default()
-    request_log.current().version = model.version
+    request_log.current().on_model(model)
     return Predictor(model, components().finder, settings(), request_log.current())
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.errors import UnknownModel
+from service.errors import InternalError, UnknownModel
 from service.models.loading import Model
+from service.observability.request_log import Rpc
 from service.server.grpc.messages import Message
 
 _SEGMENT = re.compile(r"[^/:?#%\s]+")
@@ -24,25 +25,39 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """The response of the application, and the version of the model that answered a prediction."""
+    """The response of the application to a call."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    find_model: Callable[[], Model]
+    rpc: Rpc
+
+    @property
+    def model(self) -> Model:
+        """The version of the model that answered, though its folder may be gone by now.
+
+        Raises:
+            InternalError: the response is not of a prediction.
+
+        """
+        if not self.rpc.model:
+            raise InternalError
+        return self.rpc.model
 
 
 @dataclass(frozen=True)
 class Method:
     """A unary method: the type of its requests, and the functions that translate it.
 
-    `from_http` takes the request, too. Responses with a status in `answered` are no errors.
+    `from_http` takes the request, too. Responses with a status in `answered` are no errors. Where keys are set, one is
+    checked before the message is parsed.
     """
 
     request: Any
     to_http: Callable[[Any], HttpRequest]
     from_http: Callable[[Any, HttpResponse], Message]
     answered: tuple[int, ...] = (200,)
+    needs_key: bool = True
 
 
 def check_segment(name: str) -> str:

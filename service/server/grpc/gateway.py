@@ -1,21 +1,20 @@
-"""Answers the HTTP requests that calls are translated to, by the fast path or by the application in a thread."""
+"""Answers the HTTP requests that calls are translated to, by the fast path or by the application."""
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
+from threading import Lock, Semaphore
 from time import perf_counter
 from typing import Any
 
 import flask
 from werkzeug.test import run_wsgi_app
 
+from service.api import auth
 from service.api.components import components
-from service.errors import InternalError
-from service.models.loading import Model
+from service.errors import Overloaded
 from service.observability.request_log import ARRIVAL_KEY, RPC_KEY, Rpc
-from service.server.connection import connection_environ
+from service.server.connection import RECEIVE_BYTES, connection_environ
 from service.server.fast_path import create_fast_path
 from service.server.grpc.batching import Batcher
 from service.server.grpc.calls import HttpRequest, HttpResponse
@@ -31,7 +30,7 @@ HEADERS = {
 
 
 class Gateway:
-    """Answers requests with an application. Only the event loop's thread may use it."""
+    """Answers requests with an application, in the threads that call it."""
 
     def __init__(self, app: flask.Flask) -> None:
         self._app = app
@@ -40,19 +39,36 @@ class Gateway:
         self._environ = connection_environ((settings.host, settings.grpc_port), None)
         fast_path = create_fast_path(app)
         self._batcher = Batcher(fast_path) if fast_path else None
-        self._threads = ThreadPoolExecutor(settings.threads, "grpc")
+        self._turns = Semaphore(settings.threads)  # as many requests are answered at once as over HTTP
+        self._lock = Lock()  # of `_dispatched`
+        self._max_dispatched, self._max_bytes = settings.threads + settings.max_waiting, settings.max_buffered
+        self._dispatched: list[int] = []  # the sizes of the requests that wait for their turn, or have it
 
     def environ(self, method: str, metadata: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """Return the WSGI environ of a call, without its request."""
         headers = {HEADERS[name]: value for name, value in metadata if name in HEADERS}
         return {**self._environ, **headers, RPC_KEY: Rpc(method), ARRIVAL_KEY: perf_counter()}
 
-    async def answer(self, request: HttpRequest, environ: dict[str, Any]) -> HttpResponse:
-        """Return the response to a request. The environ gets the request's variables."""
+    def check_key(self, environ: dict[str, Any]) -> None:
+        """Check that a call has an API key, if any keys are set.
+
+        Raises:
+            Unauthorized: it has none.
+
+        """
+        auth.check_key(environ, self._components.key_digests)
+
+    def answer(self, request: HttpRequest, environ: dict[str, Any]) -> HttpResponse:
+        """Return the response to a request. The environ gets the request's variables.
+
+        Raises:
+            Overloaded: too many requests wait for their turn.
+
+        """
         body = BytesIO(request.body)
         environ |= {
             "REQUEST_METHOD": request.method,
-            "PATH_INFO": request.path,
+            "PATH_INFO": request.path.encode().decode("latin-1"),  # as WSGI has it
             "QUERY_STRING": "",
             "SERVER_PROTOCOL": "HTTP/2",
             "CONTENT_LENGTH": str(len(request.body)),
@@ -60,27 +76,25 @@ class Gateway:
             **request.environ,
         }
         whole = Request(environ, body, keep_alive=True, size=len(request.body))
-        if self._batcher and self._batcher.accepts(whole) and (response := await self._batcher.answer(whole)):
-            return HttpResponse(200, *response, partial(self._find_model, environ[RPC_KEY]))
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run_app, environ)
+        if self._batcher and self._batcher.accepts(whole) and (response := self._batcher.answer(whole)):
+            return HttpResponse(200, *response, environ[RPC_KEY])
+        with self._admitted(whole.size), self._turns:
+            return self._run_app(environ)
 
-    def close(self) -> None:
-        """Stop the threads, once they have answered what they work on."""
-        self._threads.shutdown(cancel_futures=True)
+    @contextmanager
+    def _admitted(self, size: int) -> Iterator[None]:
+        """Count a request for the application. As over HTTP, small requests are limited by their number alone."""
+        with self._lock:
+            waiting_bytes = sum(self._dispatched) if size > RECEIVE_BYTES else 0
+            if len(self._dispatched) >= self._max_dispatched or waiting_bytes > self._max_bytes:
+                raise Overloaded("Too many requests wait already: try again in a moment.")
+            self._dispatched.append(size)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._dispatched.remove(size)
 
     def _run_app(self, environ: dict[str, Any]) -> HttpResponse:
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        find_model = partial(self._find_model, environ[RPC_KEY])
-        return HttpResponse(int(status.split()[0]), dict(headers), b"".join(body), find_model)
-
-    def _find_model(self, rpc: Rpc) -> Model:
-        """Return the version of the model that answered a call.
-
-        Raises:
-            UnknownModel: the version has been removed since.
-            InternalError: the response is not of a prediction.
-
-        """
-        if not rpc.entry or rpc.entry.version is None:
-            raise InternalError
-        return self._components.repository.model(rpc.entry.version)
+        return HttpResponse(int(status.split()[0]), dict(headers), b"".join(body), environ[RPC_KEY])

@@ -1,7 +1,7 @@
 """The handlers of gRPC calls: each asks the application, and answers with its message or its error."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -34,8 +34,7 @@ STATUS_CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 
-Context = grpc.aio.ServicerContext[Any, Any]  # generic at run time, too
-Handle = Callable[[bytes, Context], Awaitable[bytes]]
+Handle = Callable[[bytes, grpc.ServicerContext], bytes]
 
 log = logging.getLogger("service.grpc")
 
@@ -61,16 +60,18 @@ def _stream_handlers(service: str) -> "dict[str, grpc.RpcMethodHandler[Any, Any]
     return {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_reject_stream)}
 
 
-async def _reject_stream(_: object, context: Context) -> None:
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Streams are not served: call ModelInfer for each request.")
+def _reject_stream(_: object, context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, "Streams are not served: call ModelInfer for each request.")
 
 
 def _unary_handler(gateway: Gateway, name: str, method: Method) -> Handle:
-    async def handle(data: bytes, context: Context) -> bytes:
-        environ = gateway.environ(name, tuple(context.invocation_metadata() or ()))
+    def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
+        environ = gateway.environ(name, context.invocation_metadata())
         try:
+            if method.needs_key:
+                gateway.check_key(environ)
             message = _parse(method.request, data)
-            response = await gateway.answer(method.to_http(message), environ)
+            response = gateway.answer(method.to_http(message), environ)
             if response.status in method.answered:
                 return bytes(method.from_http(message, response).SerializeToString())
             status, error = response.status, msgspec.json.decode(response.body, type=ErrorResponse)
@@ -81,7 +82,8 @@ def _unary_handler(gateway: Gateway, name: str, method: Method) -> Handle:
             log.exception("A call of %s failed.", name, exc_info=failure)
             status, error = InternalError.status, ErrorResponse.of(InternalError())
         code = STATUS_CODES.get(status, grpc.StatusCode.INTERNAL)
-        await context.abort(code, error.error, trailing_metadata=(("error-code", error.code),))
+        context.set_trailing_metadata((("error-code", error.code),))
+        context.abort(code, error.error)
         raise AssertionError("abort raises an exception")
 
     return handle
@@ -91,4 +93,4 @@ def _parse(type_: Any, data: bytes) -> Message:
     try:
         return type_.FromString(data)
     except DecodeError as error:
-        raise MalformedRequest(f"The message is not a {type_.DESCRIPTOR.full_name}: {error}.") from error
+        raise MalformedRequest(f"The message is not of the type {type_.DESCRIPTOR.full_name}.") from error

@@ -6,14 +6,11 @@ import msgspec
 import numpy as np
 
 from service.api.open_inference import binary
-from service.errors import MalformedRequest
+from service.errors import InvalidTensor, MalformedRequest
 from service.server.grpc.calls import HttpRequest, HttpResponse, Method, check_segment
 from service.server.grpc.messages import Message, from_document, from_json, message_type
 
 LENGTH_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
-
-# The typed contents of a tensor, by its datatype. Tensors of other datatypes are rejected for their datatype.
-CONTENTS = {"FP32": "fp32_contents", "UINT8": "uint_contents"}
 
 ModelInferResponse = message_type("inference.ModelInferResponse")
 
@@ -37,10 +34,11 @@ def _index_request(message: Any) -> HttpRequest:
 
 
 def infer_request(message: Any) -> HttpRequest:
-    """Return the request of `ModelInfer`: JSON, and after it the bytes of the inputs that are raw.
+    """Return the request of `ModelInfer`: JSON, and after it the bytes of the inputs.
 
     Raises:
         MalformedRequest: the raw contents are not one for each input, or are beside typed contents.
+        InvalidTensor: a number in the contents of UINT8 is over 255.
 
     """
     raw = message.raw_input_contents
@@ -65,18 +63,27 @@ def infer_request(message: Any) -> HttpRequest:
 
 def _read_input(tensor: Any, raw: bytes | None) -> tuple[dict[str, Any], bytes]:
     """Return the JSON of an input, and the bytes that follow the JSON."""
-    parameters = _parameters(tensor)
-    described = {"name": tensor.name, "shape": list(tensor.shape), "datatype": tensor.datatype}
-    if raw is None and tensor.datatype in CONTENTS:
-        data = list(getattr(tensor.contents, CONTENTS[tensor.datatype]))
-        return {**described, "parameters": parameters, "data": data}, b""
     if raw is None:
-        raw = binary.write_elements(tensor.contents.bytes_contents)
+        raw = _write_contents(tensor)
     elif tensor.HasField("contents"):
         raise MalformedRequest(
             f"contents field must not be specified when using raw_input_contents for '{tensor.name}'."
         )
-    return {**described, "parameters": {**parameters, "binary_data_size": len(raw)}}, raw
+    parameters = {**_parameters(tensor), "binary_data_size": len(raw)}
+    described = {"name": tensor.name, "shape": list(tensor.shape), "datatype": tensor.datatype}
+    return {**described, "parameters": parameters}, raw
+
+
+def _write_contents(tensor: Any) -> bytes:
+    """Return the typed contents of an input as raw bytes."""
+    if tensor.datatype == "FP32":
+        return np.array(tensor.contents.fp32_contents, "<f4").tobytes()
+    if tensor.datatype != "UINT8":
+        return binary.write_elements(tensor.contents.bytes_contents)
+    try:
+        return bytes(tensor.contents.uint_contents)
+    except ValueError as error:
+        raise InvalidTensor(f"{tensor.name} has a number over 255: pixels of UINT8 are from 0 to 255.") from error
 
 
 def _parameters(owner: Any) -> dict[str, Any]:
@@ -107,8 +114,8 @@ def infer_response(request: Any, response: HttpResponse) -> Message:
     return message
 
 
-def _method(name: str, to_http: Any, from_http: Any, answered: tuple[int, ...] = (200,)) -> Method:
-    return Method(message_type(f"inference.{name}Request"), to_http, from_http, answered)
+def _method(name: str, to_http: Any, from_http: Any) -> Method:
+    return Method(message_type(f"inference.{name}Request"), to_http, from_http)
 
 
 def _converted(name: str, to_http: Any) -> Method:
@@ -123,16 +130,18 @@ def _wrapped(name: str, to_http: Any, field: str) -> Method:
     return _method(name, to_http, lambda _, response: from_document({field: msgspec.json.decode(response.body)}, type_))
 
 
-def _health(name: str, to_http: Any, field: str) -> Method:
-    """Return a method whose answer is whether the status is 200."""
-    type_ = message_type(f"inference.{name}Response")
-    return _method(name, to_http, lambda _, response: type_(**{field: response.status == 200}), (200, 503))
+def _health(name: str, to_http: Any, field: str, needs_key: bool = False) -> Method:
+    """Return a method whose answer is whether the status is 200. An unknown model is not ready, as Triton has it."""
+    request, answer = (message_type(f"inference.{name}{kind}") for kind in ("Request", "Response"))
+    return Method(
+        request, to_http, lambda _, response: answer(**{field: response.status == 200}), (200, 404, 503), needs_key
+    )
 
 
 METHODS = {
     "ServerLive": _health("ServerLive", lambda _: _get("/v2/health/live"), "live"),
     "ServerReady": _health("ServerReady", lambda _: _get("/v2/health/ready"), "ready"),
-    "ModelReady": _health("ModelReady", lambda message: _get(_model_path(message, "/ready")), "ready"),
+    "ModelReady": _health("ModelReady", lambda message: _get(_model_path(message, "/ready")), "ready", needs_key=True),
     "ServerMetadata": _converted("ServerMetadata", lambda _: _get("/v2")),
     "ModelMetadata": _converted("ModelMetadata", lambda message: _get(_model_path(message))),
     "ModelInfer": _method("ModelInfer", infer_request, infer_response),

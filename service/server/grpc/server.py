@@ -1,11 +1,10 @@
-"""The gRPC server of a worker process: an event loop in a thread of its own."""
+"""The gRPC server of a worker process."""
 
-import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import flask
@@ -33,10 +32,10 @@ class GrpcServer:
     """Serves an application over gRPC, from `start` to `stop`."""
 
     def __init__(self, app: flask.Flask) -> None:
-        self._app = app
         self._components = components(app)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
+        self._gateway = Gateway(app)
+        self._health = health.HealthServicer()
+        self._server = self._create_server()
 
     def start(self) -> None:
         """Listen, next to the other workers of the service.
@@ -45,57 +44,50 @@ class GrpcServer:
             SettingsError: the address can't be listened on.
 
         """
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
-
-    def stop(self, grace_seconds: float) -> None:
-        """Begin to stop: reject new calls, and cancel calls that are not answered after the grace."""
-        self._stopping = asyncio.run_coroutine_threadsafe(self._stop(grace_seconds), self._loop)
-
-    def join(self, end: float) -> None:
-        """Wait until all calls are answered, or until `end` on the monotonic clock."""
-        with suppress(TimeoutError):
-            self._stopping.result(max(0, end - time.monotonic()) + CANCEL_SECONDS)
-
-    async def _start(self) -> None:
-        settings, digests = self._components.settings, self._components.key_digests
-        self._gateway = Gateway(self._app)
-        self._server = grpc.aio.server(
-            interceptors=[_KeyInterceptor(self._gateway, digests)] if digests else [],
-            options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", settings.max_bytes)],
-            maximum_concurrent_rpcs=settings.threads + settings.max_waiting,
-        )
-        self._server.add_generic_rpc_handlers(generic_handlers(self._gateway))
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server, pool=_reflection_pool()
-        )
+        settings = self._components.settings
         address = bind_address(settings, settings.grpc_port)
         try:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise SettingsError(f"MNIST_GRPC_PORT: {address} can't be listened on.") from error
-        await self._set_health()
-        await self._server.start()
-        self._health_task = self._loop.create_task(self._update_health())
+        self._set_health()
+        self._server.start()
+        threading.Thread(target=self._update_health, name="grpc-health", daemon=True).start()
         log.info("Listening for gRPC at: %s", address)
 
-    async def _stop(self, grace_seconds: float) -> None:
-        self._health_task.cancel()
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_seconds)
-        self._gateway.close()
+    def stop(self, grace_seconds: float) -> None:
+        """Begin to stop: reject new calls, and cancel calls that are not answered after the grace."""
+        self._health.enter_graceful_shutdown()  # it ignores later updates
+        self._stopped = self._server.stop(grace_seconds)
 
-    async def _update_health(self) -> None:
+    def join(self, end: float) -> None:
+        """Wait until all calls are answered, or until `end` on the monotonic clock."""
+        self._stopped.wait(max(0, end - time.monotonic()) + CANCEL_SECONDS)
+
+    def _create_server(self) -> grpc.Server:
+        settings, digests = self._components.settings, self._components.key_digests
+        server = grpc.server(
+            ThreadPoolExecutor(settings.max_connections, "grpc"),  # a thread for each call
+            interceptors=[_KeyInterceptor(self._gateway, digests)] if digests else [],
+            options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", settings.max_bytes)],
+            maximum_concurrent_rpcs=settings.max_connections,
+        )
+        server.add_generic_rpc_handlers(generic_handlers(self._gateway))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server, pool=_reflection_pool()
+        )
+        return server
+
+    def _update_health(self) -> None:
         while True:
-            await asyncio.sleep(HEALTH_INTERVAL_SECONDS)
-            await self._set_health()
+            time.sleep(HEALTH_INTERVAL_SECONDS)
+            self._set_health()
 
-    async def _set_health(self) -> None:
+    def _set_health(self) -> None:
         status = "SERVING" if self._is_ready() else "NOT_SERVING"
         for name in ("", *SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
+            self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
 
     def _is_ready(self) -> bool:
         try:
@@ -105,14 +97,14 @@ class GrpcServer:
         return not self._components.draining.is_set()
 
 
-class _KeyInterceptor(grpc.aio.ServerInterceptor):
+class _KeyInterceptor(grpc.ServerInterceptor):
     """Checks the API key of reflection. The application checks the keys of all other calls; health needs none."""
 
     def __init__(self, gateway: Gateway, digests: list[bytes]) -> None:
         self._gateway = gateway
         self._digests = digests
 
-    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         if details.method.startswith(REFLECTION_PREFIX):
             try:
                 auth.check_key(
@@ -120,14 +112,12 @@ class _KeyInterceptor(grpc.aio.ServerInterceptor):
                 )
             except Unauthorized as error:
                 return grpc.stream_stream_rpc_method_handler(_abort(grpc.StatusCode.UNAUTHENTICATED, str(error)))
-        return await continuation(details)
+        return continuation(details)
 
 
-def _abort(
-    code: grpc.StatusCode, sentence: str
-) -> Callable[[object, grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]:
-    async def abort(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        await context.abort(code, sentence)
+def _abort(code: grpc.StatusCode, sentence: str) -> Callable[[object, grpc.ServicerContext], None]:
+    def abort(_: object, context: grpc.ServicerContext) -> None:
+        context.abort(code, sentence)
 
     return abort
 

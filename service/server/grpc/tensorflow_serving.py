@@ -11,13 +11,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from service.errors import InvalidTensor, MalformedRequest
+from service.errors import InvalidTensor, MalformedRequest, UnknownModel
 from service.models.runtimes import SIGNATURE
 from service.server.grpc.calls import HttpRequest, HttpResponse, Method, check_segment
 from service.server.grpc.messages import Message, from_document, from_json, message_type
 
 SIGNATURE_DEF = "signature_def"  # the only field of the metadata
+
+FLOAT = np.dtype("<f4")
+MAX_DIMENSIONS = 8  # more than any shape that is read has
 
 _PACKAGE = "tensorflow.serving"
 
@@ -35,7 +39,8 @@ def predict_request(message: Any) -> HttpRequest:
 
     Raises:
         MalformedRequest: no model is named.
-        InvalidTensor: a tensor is neither DT_FLOAT nor DT_STRING, or has not as many values as its shape.
+        InvalidTensor: a tensor is neither DT_FLOAT nor DT_STRING, has not as many values as its shape, or has a number
+            that JSON does not have.
 
     """
     return _post(
@@ -50,7 +55,7 @@ def predict_response(message: Any, response: HttpResponse) -> Message:
         MalformedRequest: the output filter names another output.
 
     """
-    output = response.find_model().signature.output
+    output = response.model.signature.output
     for name in message.output_filter:
         if name != output:
             raise MalformedRequest(
@@ -130,6 +135,8 @@ def _path(message: Any, suffix: str = "") -> str:
     if not spec.name:
         raise MalformedRequest("Missing ModelSpec")
     choice = spec.WhichOneof("version_choice")
+    if choice == "version" and spec.version.value < 0:
+        raise UnknownModel(f"Servable not found for request: Specific({spec.name}, {spec.version.value}).")
     if choice == "version":
         return f"/v1/models/{check_segment(spec.name)}/versions/{spec.version.value}{suffix}"
     if choice == "version_label":
@@ -147,25 +154,43 @@ def _to_list(name: str, tensor: Any) -> Any:
     """Return a tensor as nested lists: of numbers, or of image files in base64."""
     shape = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.dtype == DT_FLOAT:
-        floats = np.frombuffer(tensor.tensor_content, "<f4") if tensor.tensor_content else np.array(tensor.float_val)
-        values: Any = floats
+        values: Any = _read_floats(name, tensor)
     elif tensor.dtype == DT_STRING:
         values = np.array([{"b64": b64encode(file).decode()} for file in tensor.string_val], object)
     else:
         dtype = _DTYPES.values_by_number.get(tensor.dtype)
         raise InvalidTensor(f"{name} is {dtype.name if dtype else tensor.dtype}: it must be DT_FLOAT or DT_STRING.")
-    if min(shape, default=0) < 0 or values.size != math.prod(shape):
+    if min(shape, default=0) < 0 or values.size != math.prod(shape) or len(shape) > MAX_DIMENSIONS:
         raise InvalidTensor(f"{name} has {values.size} values, which is not its shape {shape}.")
-    return values.reshape(shape).tolist()
+    return values.reshape(shape).tolist() if values.size else []  # lists of empty lists could fill the memory
+
+
+def _read_floats(name: str, tensor: Any) -> NDArray[np.float32]:
+    content = tensor.tensor_content
+    if len(content) % FLOAT.itemsize:
+        raise InvalidTensor(
+            f"{name} has {len(content)} bytes of tensor_content, which are no whole number of DT_FLOAT."
+        )
+    floats = np.frombuffer(content, FLOAT) if content else np.array(tensor.float_val, FLOAT)
+    _check_finite(name, floats)
+    return floats
+
+
+def _check_finite(name: str, floats: ArrayLike) -> None:
+    """Check that JSON can have the numbers."""
+    if not np.isfinite(floats).all():
+        raise InvalidTensor(f"{name} has a number that is not finite: pixels are numbers in [0, 1].")
 
 
 def _features(example: Any) -> dict[str, Any]:
-    return {name: _feature(feature) for name, feature in example.features.feature.items()}
+    return {name: _feature(name, feature) for name, feature in example.features.feature.items()}
 
 
-def _feature(feature: Any) -> Any:
+def _feature(name: str, feature: Any) -> Any:
     kind = feature.WhichOneof("kind")
     values = list(getattr(feature, kind).value) if kind else []
+    if kind == "float_list":
+        _check_finite(name, values)
     if kind != "bytes_list":
         return values
     files = [{"b64": b64encode(file).decode()} for file in values]
@@ -175,7 +200,7 @@ def _feature(feature: Any) -> Any:
 def _set_spec(spec: Any, message: Any, response: HttpResponse) -> None:
     """Set the version that answered, and its signature."""
     spec.name = message.model_spec.name
-    spec.version.value = response.find_model().version
+    spec.version.value = response.model.version
     spec.signature_name = message.model_spec.signature_name or SIGNATURE
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from http.client import HTTPException
 from tests.benchmarks.comparison.candidates import ROOT, Candidate
 from tests.benchmarks.comparison.jobs import Job, check
 from tests.benchmarks.memory import pss, tree
+from tests.support.ports import free_port
 from tests.support.server import clean_environment
 
 START_SECONDS, STOP_SECONDS = 60.0, 10.0
@@ -102,10 +102,3 @@ def running(candidate: Candidate) -> Iterator[Running]:
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
