@@ -6,6 +6,7 @@ from typing import cast
 
 import flask
 
+from service.errors import Draining
 from service.models.repository import Repository
 from service.preparation.finder import Finder
 from service.settings import Settings
@@ -23,6 +24,18 @@ class Components:
     key_digests: list[bytes]  # the SHA-256 of each API key
     openapi: bytes  # the document in JSON
     draining: threading.Event = field(default_factory=threading.Event)  # set once the service is told to stop
+
+    def check_ready(self) -> None:
+        """Check that the application can answer predictions.
+
+        Raises:
+            Draining: the service is stopping.
+            ModelError: no version can be served.
+
+        """
+        if self.draining.is_set():
+            raise Draining("The service is stopping.")
+        self.repository.default()
 
 
 def components(app: flask.Flask = flask.current_app) -> Components:

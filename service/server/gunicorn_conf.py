@@ -11,9 +11,10 @@ from typing import Any
 
 from PIL import Image
 
+from service.errors import SettingsError
 from service.observability import log_format, multiprocess_metrics
 from service.observability.multiprocess_metrics import MEMORY_FOLDER
-from service.server import malloc
+from service.server import grpc, malloc
 from service.settings import bind_address, read_settings
 
 _settings = read_settings(os.environ)
@@ -38,6 +39,8 @@ atexit.register(multiprocess_metrics.remove_folder)
 def on_starting(server: Any) -> None:
     """Prepare the main process for the forks: workers inherit its imports and its allocator."""
     _warn_of_metrics_folder(server.log)
+    if _settings.grpc_port and not server.master_pid:  # a replacement (SIGUSR2) shares the port with what it replaces
+        _check_grpc_port()
     malloc.configure()
     _block_sigterm_at_forks()
     _import_shared_modules()
@@ -50,6 +53,13 @@ def _warn_of_metrics_folder(log: Any) -> None:
         )
     elif _metrics_folder != MEMORY_FOLDER and os.path.isdir(MEMORY_FOLDER):
         log.warning("%s is read-only or too small for metrics: they are in %s.", MEMORY_FOLDER, _metrics_folder)
+
+
+def _check_grpc_port() -> None:
+    try:
+        grpc.check_port(_settings)
+    except SettingsError as error:
+        sys.exit(f"Error: {error}")
 
 
 def _block_sigterm_at_forks() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.grpc_server import serving_grpc
 from tests.support.paths import SUPPORT
 from tests.support.server import Server
 from training.data.datasets import Dataset
@@ -16,18 +17,18 @@ from training.data.datasets import Dataset
 KSERVE = "kserve==0.21.0"
 CLIENT = SUPPORT / "kserve_client.py"
 
-Ask = Callable[[Server, str], dict[str, Any]]
+Ask = Callable[[str, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
 def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """Ask a server, in a protocol, for the first three test images."""
+    """Ask an address, in a protocol, for the first three test images."""
     python = python_with(KSERVE)
     images = tmp_path_factory.mktemp("kserve") / "images.npy"
     np.save(images, mnist.x_test[:3])
 
-    def ask(server: Server, protocol: str) -> dict[str, Any]:
-        command = python, CLIENT, protocol, f"http://127.0.0.1:{server.port}", images
+    def ask(address: str, protocol: str) -> dict[str, Any]:
+        command = python, CLIENT, protocol, address, images
         done = subprocess.run([*map(str, command)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         answers: dict[str, Any] = json.loads(done.stdout)
@@ -37,7 +38,7 @@ def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pyte
 
 
 def test_v2(server: Server, ask: Ask) -> None:
-    answers = ask(server, "v2")
+    answers = ask(f"http://127.0.0.1:{server.port}", "v2")
     ready = [answers[name] for name in ("live", "ready", "model ready", "other model ready")]
     assert ready == [True, True, True, False]
     assert list(answers["answers"]) == ["FP32 binary", "FP32 JSON", "UINT8 binary", "UINT8 JSON"]
@@ -48,7 +49,20 @@ def test_v2(server: Server, ask: Ask) -> None:
     assert answers["rejected"].startswith("unexpected inference input 'x' for model 'mnist': it is 'image'., '400 ")
 
 
+def test_grpc(ask: Ask) -> None:
+    with serving_grpc("--workers", "1") as server:
+        answers = ask(server.address, "grpc")
+    ready = [answers[name] for name in ("live", "ready", "model ready", "other model ready")]
+    assert ready == [True, True, True, False]
+    assert list(answers["answers"]) == ["FP32 binary", "FP32 typed", "UINT8 binary", "UINT8 typed"]
+    for id_, probabilities in answers["answers"].values():
+        assert id_ == "a"
+        assert np.argmax(probabilities, axis=1).tolist() == [7, 2, 1]
+        np.testing.assert_allclose(probabilities, answers["answers"]["FP32 typed"][1], atol=1e-6)
+    assert "unexpected inference input 'x' for model 'mnist': it is 'image'." in answers["rejected"]
+
+
 def test_v1(server: Server, ask: Ask) -> None:
-    answers = ask(server, "v1")
+    answers = ask(f"http://127.0.0.1:{server.port}", "v1")
     assert answers["model ready"] is True
     assert np.argmax(answers["answer"]["predictions"], axis=1).tolist() == [7, 2, 1]

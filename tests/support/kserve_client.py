@@ -1,6 +1,6 @@
 """Asks a server with the client of KServe's SDK, in an environment that has it, and prints the answers as JSON.
 
-Run as: python kserve_client.py v1|v2 ADDRESS IMAGES.npy, the images uint8 (n, 28, 28).
+Run as: python kserve_client.py v1|v2|grpc ADDRESS IMAGES.npy, the images uint8 (n, 28, 28).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
 from numpy.typing import NDArray
 
@@ -44,6 +44,28 @@ async def ask_v2(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
         }
 
 
+async def ask_grpc(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
+    async with InferenceGRPCClient(address) as client:
+        scaled, answers = (images.reshape(-1, 784) / 255).astype(np.float32), {}
+        for sent, datatype in ((scaled, "FP32"), (images, "UINT8")):
+            for binary in (True, False):
+                answer = await client.infer(request_of(sent, datatype, binary))
+                output = answer.outputs[0].as_numpy().tolist()
+                answers[f"{datatype} {'binary' if binary else 'typed'}"] = [answer.id, output]
+        try:
+            await client.infer(request_of(images, "UINT8", True, "x"))
+        except Exception as error:  # grpc's
+            rejected = str(error)
+        return {
+            "live": await client.is_server_live(),
+            "ready": await client.is_server_ready(),
+            "model ready": await client.is_model_ready("mnist"),
+            "other model ready": await client.is_model_ready("nope"),
+            "answers": answers,
+            "rejected": rejected,
+        }
+
+
 async def ask_v1(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
     async with InferenceRESTClient(RESTConfig(protocol="v1")) as client:
         instances = (images.reshape(-1, 784) / 255).tolist()
@@ -55,5 +77,5 @@ async def ask_v1(address: str, images: NDArray[np.uint8]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     protocol, address, images = sys.argv[1:]
-    answer = {"v1": ask_v1, "v2": ask_v2}[protocol](address, np.load(images))
+    answer = {"v1": ask_v1, "v2": ask_v2, "grpc": ask_grpc}[protocol](address, np.load(images))
     print(json.dumps(asyncio.run(answer)))

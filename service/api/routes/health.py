@@ -9,7 +9,6 @@ from flask import Blueprint
 from service.api.components import components
 from service.api.error_responses import json_response
 from service.api.openapi import operation
-from service.api.routes import repository
 from service.errors import Draining, ModelError
 
 routes = Blueprint("health", __name__)
@@ -40,7 +39,5 @@ def livez() -> flask.Response:
 @operation(Ready, errors=(Draining, ModelError))
 def readyz() -> flask.Response:
     """Answer 200 when the service is ready, and 503 when no model can be served or the service is shutting down."""
-    if components().draining.is_set():
-        raise Draining("The service is stopping.")
-    repository().default()
+    components().check_ready()
     return json_response(Ready())

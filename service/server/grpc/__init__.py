@@ -1,5 +1,6 @@
 """gRPC, as TensorFlow Serving, Triton and KServe speak it: each call becomes the HTTP request that asks the same."""
 
+import socket
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING
 import flask
 
 from service.api.components import components
-from service.errors import SettingsError
-from service.settings import Settings
+from service.errors import SettingsError, os_reason
+from service.settings import Settings, bind_address
 
 if TYPE_CHECKING:
     from service.server.grpc.server import GrpcServer
@@ -32,6 +33,23 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.grpc_port == settings.port:
         raise SettingsError(f"MNIST_GRPC_PORT and MNIST_PORT are both {settings.port}: gRPC needs a port of its own.")
+
+
+def check_port(settings: Settings) -> None:
+    """Check that no other program listens on the port. As workers share it, so could a second service, unnoticed.
+
+    Raises:
+        SettingsError: the port is in use, or this process may not use it.
+
+    """
+    host = settings.host.strip("[]")
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections that were closed count
+            probe.bind((host, settings.grpc_port))
+    except OSError as error:
+        address = bind_address(settings, settings.grpc_port)
+        raise SettingsError(f"MNIST_GRPC_PORT: {address} can't be listened on: {os_reason(error)}.") from error
 
 
 def start_grpc_server(app: flask.Flask) -> "GrpcServer | None":

@@ -1,7 +1,6 @@
 """The gRPC server of a worker process."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,18 +9,18 @@ from typing import Any
 import flask
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from service.api import auth
 from service.api.components import components
-from service.errors import ModelError, SettingsError, Unauthorized
+from service.errors import SettingsError, Unauthorized
+from service.server.grpc import health
 from service.server.grpc.gateway import Gateway
 from service.server.grpc.handlers import SERVICES, generic_handlers
 from service.server.grpc.messages import POOL
 from service.settings import bind_address
 
-HEALTH_INTERVAL_SECONDS = 0.5  # between updates of the status that grpc.health.v1 tells
 CANCEL_SECONDS = 1.0  # for calls that are cancelled after the grace
 REFLECTION_PREFIX = "/grpc.reflection."
 
@@ -34,7 +33,6 @@ class GrpcServer:
     def __init__(self, app: flask.Flask) -> None:
         self._components = components(app)
         self._gateway = Gateway(app)
-        self._health = health.HealthServicer()
         self._server = self._create_server()
 
     def start(self) -> None:
@@ -50,14 +48,11 @@ class GrpcServer:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise SettingsError(f"MNIST_GRPC_PORT: {address} can't be listened on.") from error
-        self._set_health()
         self._server.start()
-        threading.Thread(target=self._update_health, name="grpc-health", daemon=True).start()
         log.info("Listening for gRPC at: %s", address)
 
     def stop(self, grace_seconds: float) -> None:
         """Begin to stop: reject new calls, and cancel calls that are not answered after the grace."""
-        self._health.enter_graceful_shutdown()  # it ignores later updates
         self._stopped = self._server.stop(grace_seconds)
 
     def join(self, end: float) -> None:
@@ -65,51 +60,32 @@ class GrpcServer:
         self._stopped.wait(max(0, end - time.monotonic()) + CANCEL_SECONDS)
 
     def _create_server(self) -> grpc.Server:
-        settings, digests = self._components.settings, self._components.key_digests
+        settings = self._components.settings
         server = grpc.server(
             ThreadPoolExecutor(settings.max_connections, "grpc"),  # a thread for each call
-            interceptors=[_KeyInterceptor(self._gateway, digests)] if digests else [],
+            interceptors=[_KeyInterceptor(self._gateway)],
             options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", settings.max_bytes)],
             maximum_concurrent_rpcs=settings.max_connections,
         )
-        server.add_generic_rpc_handlers(generic_handlers(self._gateway))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_generic_rpc_handlers(
+            [*generic_handlers(self._gateway), health.Health(self._components, SERVICES).handler()]
+        )
         reflection.enable_server_reflection(
-            [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server, pool=_reflection_pool()
+            [*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME], server, pool=_reflection_pool()
         )
         return server
-
-    def _update_health(self) -> None:
-        while True:
-            time.sleep(HEALTH_INTERVAL_SECONDS)
-            self._set_health()
-
-    def _set_health(self) -> None:
-        status = "SERVING" if self._is_ready() else "NOT_SERVING"
-        for name in ("", *SERVICES):
-            self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
-
-    def _is_ready(self) -> bool:
-        try:
-            self._components.repository.default()
-        except ModelError:
-            return False
-        return not self._components.draining.is_set()
 
 
 class _KeyInterceptor(grpc.ServerInterceptor):
     """Checks the API key of reflection. The application checks the keys of all other calls; health needs none."""
 
-    def __init__(self, gateway: Gateway, digests: list[bytes]) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._digests = digests
 
     def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         if details.method.startswith(REFLECTION_PREFIX):
             try:
-                auth.check_key(
-                    self._gateway.environ("ServerReflectionInfo", details.invocation_metadata), self._digests
-                )
+                self._gateway.check_key(self._gateway.environ("ServerReflectionInfo", details.invocation_metadata))
             except Unauthorized as error:
                 return grpc.stream_stream_rpc_method_handler(_abort(grpc.StatusCode.UNAUTHENTICATED, str(error)))
         return continuation(details)
