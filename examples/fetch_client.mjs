@@ -18,7 +18,7 @@ async function post(route, paths) {
   }
 }
 
-/** Return a prediction, or why there is none, as text. Each kind of error has a code that never changes. */
+/** Return a prediction, or the error, as text. Each kind of error has a code that never changes. */
 function describe({ digit, confidence, uncertain, error, code }) {
   if (code === "no_digit") return "nothing is written there";
   if (error) return `${error} (${code})`;

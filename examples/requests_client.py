@@ -20,7 +20,7 @@ def post(url: str, paths: list[str]) -> Any:
 
 
 def describe(answer: Any) -> str:
-    """Return a prediction, or why there is none, as text. Each kind of error has a code that never changes."""
+    """Return a prediction, or the error, as text. Each kind of error has a code that never changes."""
     if "error" in answer:
         return "nothing is written there" if answer["code"] == "no_digit" else f"{answer['error']} ({answer['code']})"
     return f"{answer['digit']}, {answer['confidence']:.2%}{', uncertain' if answer['uncertain'] else ''}"

@@ -31,7 +31,7 @@ class SettingsError(ServiceError):
 
 
 class ModelError(ServiceError):
-    """No version of the model can be served: there is none, it is damaged, or its runtime is missing."""
+    """No version of the model can be served: the folder has no version, it is damaged, or its runtime is missing."""
 
     status = 503
     code = "no_model"

@@ -1,4 +1,4 @@
-"""Image files on disk: found in folders, and loaded."""
+"""Finds image files in folders, and loads them."""
 
 import os
 import re

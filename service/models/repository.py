@@ -32,7 +32,7 @@ class Version:
     files: FileState  # as last seen
     attempted_files: FileState | None = None  # at the last attempt to load the version
     state: State = "START"
-    error: str = ""  # why the version was rejected as it is on disk
+    error: str = ""  # why the files of the version were rejected
     fault: str = ""  # how the version misreads the known digits
     model: Model | None = None  # None also if it was dropped because other versions are used more
     last_used: float = field(default_factory=time.monotonic)
@@ -250,7 +250,7 @@ class Repository:
         self._on_change(self)
 
     def _choose_default(self) -> None:
-        """Make the first available version of the policy's order the default; keep the old default if there is none."""
+        """Make the first available version in the policy's order the default; without one, keep the default."""
         available = [number for number, version in self._versions.items() if version.state == "AVAILABLE"]
         misread = {number for number in available if self._versions[number].fault}
         for number in self._policy.order(available, misread):

@@ -68,7 +68,7 @@ VERSION_LAST = Gauge(
 )  # fmt: skip
 VERSION_CALLS = Counter("mnist_version_calls", "Batches that a version predicted.", ["version"])
 VERSION_REFUSED = Gauge(
-    "mnist_version_refused", "Worker processes that rejected a version as it is on disk.", ["version"],
+    "mnist_version_refused", "Worker processes that rejected the files of a version.", ["version"],
     multiprocess_mode="livesum",
 )  # fmt: skip
 VERSION_MISREADS = Gauge(

@@ -23,7 +23,7 @@ SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)
 # 16 levels are read in lightness, in noise of 4 levels.
 FAINT_LEVELS = 24
 
-# A color channel is used in place of the lightness if it has so many times the contrast.
+# A color channel is used in place of the lightness if it has this many times the contrast.
 MIN_CHANNEL_CONTRAST_RATIO = 2
 
 # Ends to try on a file that is cut short. They differ from the first byte, and an image whose pixels are all there

@@ -29,7 +29,7 @@ from service.preparation.types import Floats, Gray
 
 TARGET_EXTENTS_PX = (48, 40, 34, 28)  # of the larger digits in a grid; the first that needs few looks
 FEW_LOOKS = 4
-DIGITS_PER_LOOK = 5  # for so many digits, one look more is few
+DIGITS_PER_LOOK = 5  # one more look costs little for this many digits
 LARGE_EXTENT_PX = 44  # few digits of this extent need no closer look
 SMALL_EXTENT_PX = 20  # digits below this extent always need a closer look
 FEW_DIGITS = 5
@@ -141,7 +141,7 @@ class _Search:
         return square, digits
 
     def _find_weak_area(self, square: Square, maps: Maps) -> Area:
-        """Return the area with ink or centers of digits, even weak ones; the whole image where there are none."""
+        """Return the area with ink or centers of digits, even weak ones; the whole image if there are none."""
         weak_center = min(WEAK_CENTER, WEAK_CENTER_RATIO * float(maps.centers.max()))
         rows, columns = np.nonzero((pool_cells(maps.ink) > UNSURE_INK) | (maps.centers > weak_center))
         whole = np.array([0, 0, self.image.width, self.image.height], float)

@@ -15,7 +15,7 @@ MAX_SIDE_PX = 2**16 - 1
 # A process decodes one image with more pixels at a time, so that its memory is bounded.
 LARGE_IMAGE_PIXELS = 1_000_000
 
-# A JPEG that is decoded at half its scale or less may have so many times the pixels of other images.
+# A JPEG that is decoded at half its scale or less may have this many times the pixels of other images.
 SCALED_JPEG_RATIO = 4
 
 JPEG_SCAN_MARKER = 0xDA

@@ -43,7 +43,7 @@ class Connection:
         return self.socket.fileno() < 0
 
     def receive(self) -> bytes | None:
-        """Return received bytes: b"" at the end of the stream, None if there are none yet.
+        """Return received bytes: b"" at the end of the stream, None if no bytes have arrived.
 
         Raises:
             OSError: the connection is broken.
@@ -54,7 +54,7 @@ class Connection:
             data = self.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return None
-        # An edge-triggered epoll does not report again what is left in the socket.
+        # An edge-triggered epoll does not report the bytes left in the socket again.
         self.readable = len(data) == RECEIVE_BYTES or self.peer_closed
         return data
 
