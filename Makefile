@@ -2,12 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# The tests that start no server, browser or engine, and fit no network.
-CHECKED := tests/test_imports.py $(addprefix tests/service/test_, cpu.py normalize.py gray_png.py decode.py loading.py \
-    reading_order.py runtimes.py http_parser.py finder.py image_files.py labels.py scores.py output.py drawings.py \
-    targets.py bodies.py binary.py cors.py data_urls.py error_responses.py proxies.py requests.py \
-    security_headers.py) $(addprefix tests/training/test_, calibration.py promotion.py \
-    number_conditions.py outliers.py scene_digits.py shipped.py)
+# A worker of pytest-xdist needs up to 4 GB: its servers run on TensorFlow, too.
+PYTEST := $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: serve check test train bench image audit lock protos clean
 
@@ -18,14 +14,14 @@ test: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(RUN) -m pytest
+	$(PYTEST) --cov
 
-# What needs no server, browser or engine.
+# What starts no server, command, browser or container, and takes no long fit.
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(RUN) -m pytest -q $(CHECKED)
+	$(PYTEST) -q -m "not slow and not processes"
 
 train: $(VENV)/.training
 	$(RUN) -m training

@@ -22,10 +22,29 @@ SERVER_OPTIONS = {
 }
 
 
+# Modules of tests.support that start processes.
+PROCESSES = {
+    f"tests.support.{name}"
+    for name in ("browser", "commands", "containers", "grpc_server", "prometheus", "server", "training")
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the files with slow tests first, so that at the end no worker of pytest-xdist is left alone with one."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Mark the tests that start processes, and put the files with slow tests first, from all folders by turns.
+
+    So no worker of pytest-xdist is left with a slow file at the end, and not all build images at the start.
+    """
+    slow = sorted({item.path for item in items if item.get_closest_marker("slow")})
+    turns = {path: sum(other.parent == path.parent for other in slow[:place]) for place, path in enumerate(slow)}
+    items.sort(key=lambda item: turns.get(item.path, len(slow)))
+    for item in items:
+        if isinstance(item, pytest.Function) and _starts_processes(item):
+            item.add_marker("processes")
+
+
+def _starts_processes(item: pytest.Function) -> bool:
+    imported = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+    return not PROCESSES.isdisjoint(imported) or "server" in item.fixturenames
 
 
 @pytest.fixture(scope="session")

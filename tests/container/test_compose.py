@@ -27,6 +27,8 @@ from tests.support.wait import wait_until
 from training.data.datasets import Dataset
 from training.synthetic.conditions import draw_uploads
 
+pytestmark = pytest.mark.slow
+
 FILE, GRPC_FILE = (ROOT / "deploy" / name for name in ("compose.yaml", "compose.grpc.yaml"))
 REPLICAS = 3
 CLIENTS = 8

@@ -28,6 +28,8 @@ from tests.support.server import Server, serving
 from training.data.datasets import Dataset
 from training.synthetic.conditions import draw_uploads
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def container(engine: docker.DockerClient, image: str) -> Iterator[Container]:

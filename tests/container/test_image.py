@@ -14,8 +14,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import service
-from tests.support.containers import build, run
+from tests.support.containers import built_without_cache, run
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
 
 LIST = "import importlib.metadata as m, json; print(json.dumps([(d.name, d.version) for d in m.distributions()]))"
 WITH_THE_BASE = {"pip"}  # what the base image has of its own
@@ -71,11 +73,8 @@ def test_its_labels_say_what_it_is(engine: docker.DockerClient, built: str) -> N
 
 
 def test_another_build_holds_the_same_files(engine: docker.DockerClient, image: str) -> None:
-    again = build(engine, "serving", "mnist-serving:again", nocache=True)
-    try:
+    with built_without_cache(engine, "serving") as again:
         assert files(engine, again) == files(engine, image)
-    finally:
-        engine.images.remove(again, force=True)
 
 
 def files(engine: docker.DockerClient, image: str) -> dict[str, tuple[object, ...]]:

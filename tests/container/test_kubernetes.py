@@ -16,6 +16,8 @@ from tests.support.containers import Container, run
 from tests.support.manifests import BASE, KSERVE, find, mounts, pods, render
 from tests.support.paths import SEVEN
 
+pytestmark = pytest.mark.slow
+
 MOUNTED_BY_KSERVE = {"mnist-models": "/mnt/models"}  # the volume of STORAGE_URI
 
 

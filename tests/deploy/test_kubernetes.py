@@ -87,6 +87,7 @@ def test_kubernetes_knows_every_field(objects: list[Any], version: str) -> None:
             assert kubernetes_validate.validate(each, version, strict=True) == version
 
 
+@pytest.mark.slow
 def test_checkov_finds_only_what_has_a_reason(
     objects: list[Any], python_with: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -101,11 +102,13 @@ def test_checkov_finds_only_what_has_a_reason(
     assert report["summary"]["parsing_errors"] == 0
 
 
+@pytest.mark.slow
 def test_kserve_knows_every_field(kserve: list[Any], kserve_grpc: list[Any], python_with: Callable[..., Path]) -> None:
     for objects in (kserve, kserve_grpc):
         ask(python_with(KSERVE_SDK), "kserve_models.py", find(objects, "InferenceService"))
 
 
+@pytest.mark.slow
 def test_knative_and_the_prometheus_operator_know_every_field(
     components: list[Any], kserve: list[Any], kserve_grpc: list[Any], python_with: Callable[..., Path]
 ) -> None:

@@ -60,6 +60,7 @@ def test_bodies_are_decompressed(app: flask.Flask, encoding: str, encode: Callab
         (gzip.compress(bytes(MAX_BYTES + 1)), "gzip", TooLarge),
         (bytes(MAX_BYTES + 1), "identity", TooLarge),
     ],
+    ids=["unknown", "plain", "deflate", "cut off", "followed by a byte", "too large", "too large and plain"],
 )
 def test_other_bodies_are_rejected(app: flask.Flask, body: bytes, encoding: str, error: type[ServiceError]) -> None:
     with pytest.raises(error):

@@ -65,6 +65,13 @@ def post_all(connection: HTTPConnection, count: int) -> None:
         assert connection.getresponse().read().startswith(b'{"digit":7')
 
 
+def post_over_connections(server: Server, count: int) -> None:
+    """Post an image over ten connections at once, which the workers share."""
+    connections = [server.connect() for _ in range(10)]
+    with ThreadPoolExecutor(len(connections)) as pool:
+        list(pool.map(lambda connection: post_all(connection, count // len(connections)), connections))
+
+
 def kill(server: Server, process: int) -> None:
     os.kill(process, 9)
     wait_until(lambda: process not in workers(server) and len(workers(server)) == 2)
@@ -73,9 +80,7 @@ def kill(server: Server, process: int) -> None:
 
 def test_counts_over_both_workers_add_up(server: Server) -> None:
     before = Scrape(server)
-    with ThreadPoolExecutor(10) as pool:
-        connections = [server.connect() for _ in range(10)]
-        list(pool.map(lambda connection: post_all(connection, 20), connections))
+    post_over_connections(server, 200)
     lines = [line for line in server.log if "route=/predict " in line]
     assert len({line.split("[")[1] for line in lines}) == 2, "only one worker was asked"
     after = Scrape(server)
@@ -343,9 +348,12 @@ def test_a_worker_that_finds_no_space_any_more_serves_and_says_so_once() -> None
         wait_until(lambda: len(set(workers(server)) - {old[0]}) == 2)
         (new,) = set(workers(server)) - set(old)
         wait_until(lambda: count_lines(server, f"[{new}] [INFO] Version 3 is served"))
-        for _ in range(40):
-            assert server.post(DIGIT)[0] == 200
-        assert Scrape(server).sum("mnist_requests_total", route="/predict") <= 40
+        requests = 0
+        while not count_lines(server, f"There is no space for the counts of process {new}"):
+            assert requests < 4000, "only the other worker was asked"
+            post_over_connections(server, 40)
+            requests += 40
+        assert Scrape(server).sum("mnist_requests_total", route="/predict") <= requests
         assert set(workers(server)) == {old[1], new}
     assert count_lines(server, f"There is no space for the counts of process {new}") == 1
 

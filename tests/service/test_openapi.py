@@ -152,6 +152,7 @@ def schemathesis(server: Server, document: str | Path, *options: str) -> subproc
     return subprocess.run([*command, *arguments, *options], cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(server: Server) -> None:
     result = schemathesis(server, f"http://127.0.0.1:{server.port}/openapi.json", "--max-examples", "15")
     assert result.returncode == 0, result.stdout

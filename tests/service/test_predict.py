@@ -41,6 +41,7 @@ def seven(mnist: Dataset) -> bytes:
     return png(mnist.x_test[0])
 
 
+@pytest.mark.slow
 def test_every_mnist_image_is_read_as_the_model_card_says(server: Server, mnist: Dataset, shipped: Path) -> None:
     connection, correct = server.connect(), 0
     for image, label in zip(mnist.x_test, mnist.y_test, strict=True):

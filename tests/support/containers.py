@@ -1,9 +1,14 @@
 """Containers of the images, in a real engine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import docker
 
+from tests.support.lock import lock
 from tests.support.paths import ROOT
 from tests.support.server import Server
 
@@ -17,9 +22,30 @@ LOCKED: Any = {
 }
 
 
+LOCK = Path(gettempdir(), "mnist-test-build.lock")
+
+
 def build(engine: docker.DockerClient, target: str, tag: str = "", **options: Any) -> str:
+    with lock(LOCK):  # a worker of pytest-xdist that waits finds all of the image in the engine's cache
+        return _build(engine, target, tag or f"mnist-{target}:test", **options)
+
+
+@contextmanager
+def built_without_cache(engine: docker.DockerClient, target: str) -> Iterator[str]:
+    """Build an image anew, and remove all that the build left: later builds would start from its first stages."""
+    with lock(LOCK):
+        before = {image.id for image in engine.images.list()}
+        try:
+            yield _build(engine, target, f"mnist-{target}:again", nocache=True)
+        finally:
+            for image in engine.images.list():
+                if image.id not in before:
+                    engine.images.remove(image.id, force=True)
+
+
+def _build(engine: docker.DockerClient, target: str, tag: str, **options: Any) -> str:
     options |= {"path": str(ROOT), "network_mode": "host", "rm": True, "forcerm": True}
-    image, _ = engine.images.build(target=target, tag=tag or f"mnist-{target}:test", **options)
+    image, _ = engine.images.build(target=target, tag=tag, **options)
     return str(image.id)
 
 

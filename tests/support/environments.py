@@ -1,18 +1,18 @@
 """Python environments for tools that pin other versions than the project."""
 
-import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.lock import lock
+
 
 def make_environment(folder: Path, *packages: str) -> Path:
     """Install packages in an environment that later runs use again, and return its Python. Skip where pip fails."""
     python, marker = folder / "bin" / "python", folder / "whole"
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of pytest-xdist may need the same
+    with lock(folder.parent / f"{folder.name}.lock"):
         if not marker.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]

@@ -17,7 +17,10 @@ def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def run_in_process(*arguments: object) -> Result:
-    """Run the command in this process, where TensorFlow is imported once. It must succeed."""
+    """Run the command in this process, where TensorFlow is imported once. It must succeed.
+
+    A fit of the convnet needs a process of its own: it sets TensorFlow's threads before their first use.
+    """
     result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result

@@ -10,6 +10,8 @@ from training.data.datasets import Dataset
 from training.fit import fit
 from training.model.recipes import RECIPES, build_dense
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fitted(mnist: Dataset) -> tuple[keras.Model, dict[str, list[float]]]:

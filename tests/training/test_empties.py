@@ -16,6 +16,7 @@ def test_the_same_seed_draws_the_same_images(kind: str) -> None:
     assert min(decode.decode(first, 10**8, 1).shape) >= 120
 
 
+@pytest.mark.slow
 def test_images_without_a_digit_are_rejected_or_uncertain() -> None:
     rows = empties.evaluate(loading.load_default(Settings()), DEFAULT_MODELS, count=12, seed=5)
     assert [row.kind for row in rows] == list(empties.KINDS)

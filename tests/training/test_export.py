@@ -35,6 +35,7 @@ def test_same_seed_gives_the_same_weights(mnist: Dataset) -> None:
     assert not np.array_equal(first[0], other[0])
 
 
+@pytest.mark.slow
 def test_command_makes_versions_that_the_service_serves(mnist: Dataset, tmp_path: Path) -> None:
     overrides = (
         "--recipe", "dense", "--epochs", 1, "--batch-size", 100, "--optimizer", "momentum", "--learning-rate", 0.05,
@@ -97,6 +98,7 @@ def test_a_litert_model_that_differs_is_refused(
         export.write_version(build_dense(), tmp_path / "version", to_vectors(small(mnist).x_test))
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_no_version_that_is_not_whole(shipped: Path, tmp_path: Path) -> None:
     # Forks a process for each line, as importing TensorFlow takes seconds.
     program = f"""

@@ -26,6 +26,8 @@ from training.synthetic import scenes
 from training.synthetic.conditions import CONDITIONS
 from training.synthetic.glyphs import GlyphSource
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("finder", "--scenes", 100, "--epochs", 3, "--batch-size", 32, "--width", 0.3, "--evaluate-on", 1)
 
 
@@ -73,7 +75,7 @@ def stop_at_file(name: str, signal_number: signal.Signals, *command: object) -> 
     """Start a run, stop it when it has written a hidden file, and return its exit code and output."""
     models = Path(str(command[command.index("--models") + 1]))
     with start_training(*command) as process:
-        wait_until(lambda: list(models.glob(f".finder-*/{name}")))
+        wait_until(lambda: list(models.glob(f".finder-*/{name}")), seconds=300)
         process.send_signal(signal_number)
         output, _ = process.communicate(timeout=60)
     return process.returncode, output

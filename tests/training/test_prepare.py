@@ -13,6 +13,7 @@ from training.synthetic import prepare
 from training.synthetic.conditions import CONDITIONS, draw_uploads
 
 
+@pytest.mark.slow
 def test_uploads_are_read_in_every_condition(mnist: Dataset) -> None:
     uploads = prepare.prepare_uploads(mnist.train[-HELD_OUT:], 40, seed=5, models=DEFAULT_MODELS)
     rows = list(prepare.measure_accuracies(uploads, loading.load_default(Settings())))

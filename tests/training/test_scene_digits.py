@@ -26,6 +26,7 @@ def test_most_digits_are_found_and_few_in_scenes_without_digits(located: Digits)
     assert counts[NO_DIGIT] < 0.6 * 60
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_digits(located: Digits, mnist: Dataset) -> None:
     again, other = (
         scene_digits.find_digits(mnist.train, SceneCounts(60, 120, 10, 60), seed, DEFAULT_MODELS) for seed in (0, 1)

@@ -17,6 +17,8 @@ from tests.support.training import run_in_process, run_training, start_training
 from tests.support.wait import wait_until
 from training.data.datasets import Dataset
 
+pytestmark = pytest.mark.slow
+
 QUICK = (
     "--epochs", 3, "--uploads", 1, "--hands", 40, "--scenes", 20, "--numbers", 4, "--held-out", 400, "--evaluate-on", 1,
 )  # fmt: skip
@@ -46,7 +48,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
 ) -> None:
     command = ("--data", small_data, "--models", tmp_path, *QUICK)
     with start_training(*command) as process:
-        wait_until(lambda: list(tmp_path.glob("mnist/.fit-*.npz")))
+        wait_until(lambda: list(tmp_path.glob("mnist/.fit-*.npz")), seconds=300)
         process.send_signal(signal_number)
         output, _ = process.communicate(timeout=60)
     if signal_number != signal.SIGKILL:

@@ -12,7 +12,7 @@ from service.models import store
 from service.preparation.finder import Finder
 from service.preparation.normalize import to_vectors
 from tests.support.paths import SEVEN
-from tests.support.training import run_training
+from tests.support.training import run_in_process
 from training.data import user_digits
 from training.data.datasets import Dataset, Digits
 from training.errors import DataError
@@ -38,6 +38,7 @@ def write_zeros(folder: Path, count: int, seed: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_style_is_learnt_from_100_images_and_mnist_is_not_forgotten(
     mnist: Dataset, finder: Finder, tmp_path: Path
 ) -> None:
@@ -67,8 +68,7 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(finder: Finder, 
     (folder / "7" / "notes.txt").write_text("no image")
     Image.new("L", (100, 100), "white").save(folder / "7" / "blank.png")
     options = ("--recipe", "dense", "--epochs", 1, "--evaluate-on", 1, "--models", tmp_path)
-    result = run_training(*options, "--extra", folder, "--extra-weight", 4)
-    assert result.returncode == 0, result.stderr
+    result = run_in_process(*options, "--extra", folder, "--extra-weight", 4)
     assert f"4 images in {folder} are mixed in, each 4 times an epoch." in result.stdout
     left_out = [line for line in result.stderr.splitlines() if line.startswith("Left out: ")]
     assert [str(folder / "7" / name) in line for name, line in zip(("blank.png", "notes.txt"), left_out, strict=True)]
