@@ -10,7 +10,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MNIST_MODELS=/models MNIST_SHIP
 WORKDIR /app
 # useradd would write today's date to /etc/shadow; the epoch is no date to it.
 RUN SOURCE_DATE_EPOCH=0 useradd --uid 10001 --no-log-init --no-create-home --shell /usr/sbin/nologin mnist \
-    && install -d -o mnist -g mnist /models
+    && install -d -o mnist -g mnist /models /feedback
 COPY LICENSE .
 ARG BASE
 ARG VERSION

@@ -15,6 +15,7 @@ from service.cli import output
 from service.cli.models import models_group
 from service.cli.output import cli_errors
 from service.errors import ServiceError
+from service.feedback import store as corrections
 from service.models import loading, models_folder
 from service.preparation import finder
 from service.server import grpc
@@ -69,7 +70,9 @@ def serve() -> None:
     """
     from gunicorn.app.wsgiapp import run  # what the gunicorn command runs: read in gunicorn 27.0.1
 
-    _read_settings(needs_version=False)
+    settings = _read_settings(needs_version=False)
+    with cli_errors():
+        corrections.check(settings)
     sys.argv[1:] = ["--config", "python:service.server.gunicorn_conf", "service:create_app()"]
     run(prog="gunicorn")
 

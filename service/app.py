@@ -6,7 +6,7 @@ from service.api import auth, cors, error_responses, openapi, proxies, security_
 from service.api.components import EXTENSION, Components
 from service.api.open_inference import model_control, triton
 from service.api.open_inference import routes as open_inference
-from service.api.routes import docs, explain, health, page, predict, read, report
+from service.api.routes import docs, explain, feedback, health, page, predict, read, report
 from service.api.routes import metrics as metrics_route
 from service.api.tensorflow_serving import routes as tensorflow_serving
 from service.models.repository import Repository
@@ -18,6 +18,7 @@ ROUTE_MODULES = (
     predict,
     read,
     explain,
+    feedback,
     tensorflow_serving,
     open_inference,
     triton,
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes
     app.config["MAX_FORM_PARTS"] = settings.max_files
     loaded_finder = finder.load(settings.models)
-    repository = Repository(settings, metrics.VersionGauges().update, loaded_finder.checksum)
+    repository = Repository(settings, metrics.VersionGauges(bool(settings.feedback)).update, loaded_finder.checksum)
     # In this order: each request gets a log entry before its key is checked, and then its route.
     security_headers.init_app(app)
     request_log.init_app(app)

@@ -94,6 +94,33 @@ class LastVersion(ServiceError):
     code = "last_version"
 
 
+class FeedbackOff(ServiceError):
+    """The setting does not let anyone send corrections."""
+
+    status = 404
+    code = "feedback_off"
+
+
+class FeedbackFull(ServiceError):
+    """The folder of corrections has as many files or bytes as the settings allow, or its disk is full."""
+
+    status = 507
+    code = "feedback_full"
+
+
+class FeedbackUnwritable(ServiceError):
+    """The folder of corrections can't be written to."""
+
+    code = "feedback_unwritable"
+
+
+class CrossOrigin(ServiceError):
+    """A page of another origin sent the request, and the setting does not allow that origin."""
+
+    status = 403
+    code = "cross_origin"
+
+
 class NoReport(ServiceError):
     """The default version has no report."""
 

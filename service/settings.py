@@ -98,6 +98,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "127.0.0.1,::1"
     model_control: Annotated[bool, Meta(description="Let clients load and unload versions, as Triton does.")] = False
+    feedback: Annotated[
+        str, Meta(description="Folder where corrections of wrong answers are kept; without one, none are taken.")
+    ] = ""
+    feedback_max_files: Annotated[int, Meta(ge=1, description="Most corrections that are kept.")] = 10_000
+    feedback_max_bytes: Annotated[int, Meta(ge=1, description="Most bytes that all corrections may take.")] = 2**30
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
     ] = "info"

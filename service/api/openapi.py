@@ -43,6 +43,7 @@ TAGS = {
     "predict": "Pictures",
     "read": "Pictures",
     "explain": "Pictures",
+    "feedback": "Pictures",
     "tfserving": "TensorFlow Serving",
     "openinference": "Open Inference Protocol",
     "triton": "Open Inference Protocol",
@@ -89,6 +90,7 @@ class Operation:
     is_body_required: bool
     query: Any
     is_conditional: bool
+    is_creating: bool
     errors: Errors
 
 
@@ -102,6 +104,7 @@ def operation(
     is_body_required: bool = True,
     query: Any = None,
     is_conditional: bool = False,
+    is_creating: bool = False,
     errors: Errors = (),
 ) -> Callable[[View], View]:
     """Declare the types of a view's request and response, for the document.
@@ -112,13 +115,14 @@ def operation(
         is_body_required: whether a request without a body is rejected.
         query: a struct of the query parameters, if there are any.
         is_conditional: whether it answers 304 if the client has the response already.
+        is_creating: whether it answers 201 if it has kept something new.
         errors: the errors that it raises, besides `COMMON_ERRORS`.
 
     """
 
     def declare(view: View) -> View:
         _operations[view] = Operation(
-            _content(response), _content(body), is_body_required, query, is_conditional, errors
+            _content(response), _content(body), is_body_required, query, is_conditional, is_creating, errors
         )
         return view
 
@@ -222,6 +226,8 @@ class Writer:
         headers = {"X-Request-ID": {**REQUEST_ID_HEADER, "required": True}}
         content = self._schemas(operation.response)
         responses = {"200": {"description": "The answer.", "headers": headers, "content": content}}
+        if operation.is_creating:
+            responses["201"] = responses["200"] | {"description": "The answer, and something new is kept."}
         if operation.is_conditional:
             description = "The client has the answer, as If-None-Match says."
             responses["304"] = {"description": description, "headers": headers}

@@ -138,6 +138,16 @@ def read_images(request: flask.Request) -> list[bytes]:
         ServiceError: NoImage, InvalidBase64, UnsupportedMediaType, TooLarge or MalformedRequest.
 
     """
+    return read_form(request)[0]
+
+
+def read_form(request: flask.Request) -> tuple[list[bytes], list[multipart.FormField]]:
+    """Return the image files of a form, as `read_images` does, and the form's fields.
+
+    Raises:
+        ServiceError: `read_images` raises it.
+
+    """
     kind = request.mimetype
     if kind not in (FORM, URLENCODED):
         raise UnsupportedMediaType("Send the images as the files of a multipart/form-data request.")
@@ -148,7 +158,7 @@ def read_images(request: flask.Request) -> list[bytes]:
     files, fields = multipart.parse_form(body, multipart.parse_boundary(request.content_type), request.max_form_parts)
     if not (images := files or _read_fields(fields)):
         raise NoImage("The request has no file: send an image in a field such as image (curl -F image=@seven.png).")
-    return images
+    return images, fields
 
 
 def _check_body(body: bytes) -> None:
@@ -156,12 +166,13 @@ def _check_body(body: bytes) -> None:
         raise NoImage("The request has no body: send an image.")
 
 
-def _read_urlencoded(body: bytes, max_fields: int) -> list[bytes]:
+def _read_urlencoded(body: bytes, max_fields: int) -> tuple[list[bytes], list[multipart.FormField]]:
     if body.isascii():
         check_count(body.count(b"&") + 1, max_fields)
-        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")
-        if images := _read_fields((name, _restore_plus(text.encode("latin-1"))) for name, text in fields):
-            return images
+        texts = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="latin-1")
+        fields = [(name, _restore_plus(text.encode("latin-1"))) for name, text in texts]
+        if images := _read_fields(fields):
+            return images, fields
     raise UnsupportedMediaType(
         f"The Content-Type is {URLENCODED}, as curl sends it unasked, and its field image is missing or empty: send "
         "a file's bytes as image/*, JSON as application/json, or a multipart form (curl -F image=@seven.png)."

@@ -8,6 +8,7 @@ import fcntl
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from service.feedback.store import FOLDERS
 from service.models.repository import Repository
 from service.observability import multiprocess_metrics, reserved_counts
 
@@ -75,6 +77,7 @@ VERSION_MISREADS = Gauge(
     "mnist_version_misreads", "Worker processes in which a version misreads most of the known digits.", ["version"],
     multiprocess_mode="livesum",
 )  # fmt: skip
+CORRECTIONS = Counter("mnist_corrections", "Answers that were corrected.", ["version", "digit"])
 
 # The parts of a request, by their names in Triton's statistics.
 REQUEST_PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
@@ -112,11 +115,14 @@ def child(metric: Any, *labels: object) -> Any:
 class VersionGauges:
     """The gauges of the versions in a repository."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts_corrections: bool = False) -> None:
+        self._counts_corrections = counts_corrections
         self._shown: set[tuple[Gauge, int, str]] = set()
 
     def update(self, repository: Repository) -> None:
         """Set the gauges to the states of the versions. A state that has ended is zero."""
+        if self._counts_corrections:
+            _start_corrections([version.number for version in repository.versions()])
         current = {(VERSION_STATE, version.number, str(version.state)) for version in repository.versions()}
         current |= {(VERSION_LOADED, version.number, "") for version in repository.versions() if version.model}
         current |= {(VERSION_REFUSED, version.number, "") for version in repository.versions() if version.error}
@@ -124,6 +130,12 @@ class VersionGauges:
         self._shown |= current | {(VERSION_MISREADS, version.number, "") for version in repository.versions()}
         for gauge, number, state in self._shown:
             gauge.labels(*filter(None, (str(number), state))).set((gauge, number, state) in current)
+
+
+def _start_corrections(versions: Iterable[int]) -> None:
+    """Begin the counts of corrections at zero: Prometheus does not see an increase to the first value of a count."""
+    for version, digit in product(versions, FOLDERS):
+        child(CORRECTIONS, version, digit)
 
 
 def scrape(repository: Repository) -> bytes:

@@ -16,7 +16,8 @@ from service.preparation.types import Gray
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", *heif.FORMATS)
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each worker has its core
 
-# EXIF orientations of images that are stored lying on a side.
+# EXIF orientations: of an upright image, and of those that are stored lying on a side.
+UPRIGHT = 1
 SIDEWAYS_ORIENTATIONS = (5, 6, 7, 8)
 
 # Ink and background of a color image that differ by less in lightness, in levels of 255, may differ in color. Digits of
@@ -104,9 +105,26 @@ def reduction_factor(data: bytes, gray: Gray) -> float:
     if min(gray.shape) < MIN_REDUCED_SIDE_PX:
         return 1.0
     with _open_cut(data) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        width = image.height if orientation in SIDEWAYS_ORIENTATIONS else image.width
+        width = image.height if _orientation(image) in SIDEWAYS_ORIENTATIONS else image.width
     return float(width / gray.shape[1])
+
+
+def read_orientation(data: bytes) -> int:
+    """Return the EXIF orientation of an image file, from 1 to 8; 1 if it has none, or a damaged one.
+
+    Raises:
+        ServiceError: UnreadableImage or TooLarge.
+
+    """
+    with _open_cut(data) as image:
+        return _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):  # damaged EXIF
+        orientation = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+        return int(orientation) if orientation in range(UPRIGHT, 9) else UPRIGHT
+    return UPRIGHT
 
 
 def _open_cut(data: bytes) -> Image.Image:

@@ -11,9 +11,10 @@ from typing import Any
 import docker
 import pytest
 from PIL import Image, ImageDraw
+from tritonclient.grpc import InferenceServerClient
 
-from tests.support.containers import Container, run
-from tests.support.manifests import BASE, KSERVE, find, mounts, pods, render
+from tests.support.containers import GRPC_PORT, Container, run
+from tests.support.manifests import BASE, KSERVE, KSERVE_GRPC, find, mounts, pods, render
 from tests.support.paths import SEVEN
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,12 @@ def test_it_serves_what_the_training_job_fits(
         run(engine, training_image, arguments, **options(objects, training, models))
         service.wait_until_served("1")
         assert service.post(SEVEN.read_bytes())[1]["digit"] == 7
+
+
+def test_it_serves_grpc_to_kserve(engine: docker.DockerClient, image: str, models: Any) -> None:
+    with running(engine, image, render(KSERVE_GRPC), models) as service:
+        client = InferenceServerClient(f"127.0.0.1:{service.published(GRPC_PORT)}")
+        assert client.is_model_ready("mnist")
 
 
 @pytest.fixture

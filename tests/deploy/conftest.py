@@ -33,7 +33,7 @@ def exposed(shipped: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFact
     """All metrics of a service that has read pictures and has refused a damaged version, with their labels."""
     models = Path(shutil.copytree(DEFAULT_MODELS, tmp_path_factory.mktemp("damaged") / "models"))
     (copy_version(shipped, models) / "saved_model.pb").write_text("damaged")
-    with serving("--models", str(models)) as server:
+    with serving("--models", str(models), "--feedback", str(models.with_name("corrections"))) as server:
         send_pictures(server, mnist)
         wait_until(lambda: Scrape(server).sum("mnist_version_refused", version="9") > 0)
         return {each.name: set(each.labels) for each in Scrape(server).samples}
@@ -45,7 +45,7 @@ def prometheus(
 ) -> Iterator[Prometheus]:
     """Prometheus after a week of a service that was sent pictures before the first scrape and after it."""
     folder = tmp_path_factory.mktemp("prometheus")
-    with serving("--workers", "2") as server:
+    with serving("--workers", "2", "--feedback", str(folder / "corrections")) as server:
         send_pictures(server, mnist)
         address = f"127.0.0.1:{server.port}"
         write_week(folder / "week", Scrape(server), address)

@@ -30,7 +30,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shutil.copytree(DEFAULT_MODELS, folder / "models")
     (folder / "models/mnist/versions.json").write_text('{"labels": {"stable": 1}}')
     (folder / "keys").write_text(KEY)
-    with serving("--workers", "1", "--models", f"{folder}/models", "--api-keys-file", f"{folder}/keys") as server:
+    with serving(
+        "--workers",
+        "1",
+        "--models",
+        f"{folder}/models",
+        "--api-keys-file",
+        f"{folder}/keys",
+        "--feedback",
+        f"{folder}/corrections",
+    ) as server:
         yield server
 
 
@@ -121,6 +130,19 @@ def test_each_form_of_an_image_is_described(document: dict[str, Any]) -> None:
     assert content == explain["requestBody"]["content"] == read["requestBody"]["content"]
     assert [parameter.get("name") for parameter in predict["parameters"]] == ["prepare", None]
     assert [parameter.get("name") for parameter in read["parameters"]] == [None]
+
+
+def test_corrections_are_described(document: dict[str, Any]) -> None:
+    feedback = document["paths"]["/feedback"]["post"]
+    assert {"200", "201", "400", "401", "403", "404", "413", "415", "422", "500", "507"} <= feedback["responses"].keys()
+    assert (
+        feedback["requestBody"]["content"].keys()
+        == document["paths"]["/predict"]["post"]["requestBody"]["content"].keys()
+    )
+    assert [parameter.get("name") for parameter in feedback["parameters"]] == ["digit", "box", None]
+    fields = document["components"]["schemas"]["CorrectionInForm"]
+    assert fields["properties"]["digit"]["enum"] == [*map(str, range(10)), "none"]
+    assert fields["required"] == ["image", "digit"]
 
 
 def test_errors_are_described_with_their_codes_and_headers(document: dict[str, Any]) -> None:

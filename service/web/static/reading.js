@@ -4,6 +4,7 @@
 
 import { announce, awaitFigures, showDigit, showError, showFigures, showNothing } from "./answer.js";
 import { hideBoxes, markBox, showBoxes } from "./boxes.js";
+import { hideCorrection, offerCorrection } from "./correction.js";
 import { load } from "./cutting.js";
 import { Explainer } from "./explainer.js";
 import { markDigit, showNumber } from "./number.js";
@@ -13,6 +14,8 @@ const section = element("answer");
 
 /** @type {Reading | null} */
 let shown = null;
+/** @type {Blob | null} */
+let sent = null;
 /** @type {Digit[]} */
 let digits = [];
 /** @type {Explainer | null} */
@@ -27,6 +30,7 @@ let selected = null;
 export function showReading(reading, file) {
   reset();
   shown = reading;
+  sent = file;
   digits = reading.lines.flatMap((line) => line.digits);
   const image = digits.length > 1 ? load(file).catch(() => null) : Promise.resolve(null);
   explainer = new Explainer(file, image, digits);
@@ -57,6 +61,7 @@ export function select(index) {
   markDigit(index);
   markBox(index);
   showDigit(digit);
+  offerCorrection({ image: sent, digit, isAlone: digits.length === 1 });
   awaitFigures();
   explainer.explain(digit).then((explanation) => selected === digit && showFigures(explanation));
 }
@@ -68,7 +73,8 @@ export function shownNumber() {
 
 function reset() {
   explainer?.cancel();
-  shown = explainer = selected = null;
+  hideCorrection();
+  shown = sent = explainer = selected = null;
   digits = [];
 }
 

@@ -39,6 +39,20 @@ export function explain(/** @type {Blob} */ image, /** @type {AbortSignal} */ si
   return post("explain", image, isExplanation, signal);
 }
 
+/**
+ * Keep an image and the digit that it shows, or that one of its boxes shows.
+ * @param {Blob} image
+ * @param {string} digit 0 to 9, or none
+ * @param {number[] | null} box of the digit, if the image has others
+ */
+export async function correct(image, digit, box) {
+  const form = new FormData();
+  form.append("image", image);
+  form.append("digit", digit);
+  if (box) form.append("box", box.join());
+  await post("feedback", form, ({ path }) => typeof path === "string", new AbortController().signal);
+}
+
 /** @returns {string} */
 export function sentence(/** @type {unknown} */ error) {
   return error instanceof Problem ? error.message : `Something went wrong in this page: ${error}. Please try again.`;
