@@ -37,6 +37,7 @@ MODELS = click.option("--models", type=click.Path(path_type=Path), default="mode
 EVALUATE_ON = click.option("--evaluate-on", type=click.IntRange(1, HELD_OUT), default=50, show_default=True,
     help="Uploads of each condition to evaluate on.",
 )  # fmt: skip
+SLIPS = "slips"  # the name of all likely slips, for --remove
 SEED = click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
     help="Seed of the weights and of all random choices.",
 )  # fmt: skip
@@ -49,9 +50,11 @@ RESUME = click.option("--resume", is_flag=True, help="Continue the same command 
 @MODELS
 @SOURCE
 @click.option("--extra", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Images of digits to mix in, in folders 0 to 9.")  # fmt: skip
-@click.option("--extra-weight", type=click.IntRange(1, 1000), default=10, show_default=True,
-              help="Times that each of these images is in an epoch.")  # fmt: skip
+              help="Images to mix in, in folders 0 to 9, and none for no digit.")  # fmt: skip
+@click.option("--extra-weight", type=click.IntRange(1, 1000),
+              help="Times that each is in an epoch.  [default: 10; with --from 1 to 30, by their number]")  # fmt: skip
+@click.option("--from", "start", metavar="VERSION",
+              help="Go on from the weights of this version, a number or a folder, for a few epochs.")  # fmt: skip
 @SEED
 @add_options(FitSettings)
 @EVALUATE_ON
@@ -174,6 +177,47 @@ def read_uploads(models: Path, source: str | None, images: int, seed: int, sheet
     _print_accuracies(list(prepare.measure_accuracies(uploads, model)))
     _print_empties(empties.evaluate(model, models, images, seed))
     _print_numbers(number_evaluation.evaluate(held_out, models, images, seed))
+
+
+@main.command("feedback")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@MODELS
+@SOURCE
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False),
+              help="HTML file to write: each image, the answer and the correction, likely slips first.")  # fmt: skip
+@click.option("--remove", "names", metavar="NAME", multiple=True,
+              help=f"Remove a correction, by its path in FOLDER; or all of the likely slips, by the name {SLIPS}.",
+)  # fmt: skip
+def list_corrections(
+    folder: Path, models: Path, source: str | None, sheet: Path | None, names: tuple[str, ...]
+) -> None:
+    """List the corrections that a service took in FOLDER, its MNIST_FEEDBACK: how many, and which are likely slips.
+
+    A correction is a likely slip of the pen where the model was sure of its answer, and the image looks more like
+    those that show this answer than like those that show the correction.
+    """
+    from service.preparation import finder
+    from training.feedback import corrections, slips
+    from training.feedback import sheet as sheets
+
+    stored = corrections.load(folder)
+    click.echo(_format_table(list(corrections.count(stored))))
+    likely = slips.find(folder, stored, finder.load(models), datasets.load(source).train)
+    for correction in likely:
+        click.echo(f"A slip? {correction}")
+    if sheet:
+        sheets.write(sheet, folder, stored, likely)
+        click.echo(f"The images are in {sheet}.")
+    chosen = corrections.choose([name for name in names if name != SLIPS], stored)
+    removed = {*chosen, *(likely if SLIPS in names else ())}
+    corrections.remove(folder, removed)
+    if names:
+        click.echo(f"{len(removed)} corrections are removed.")
+
+
+def _format_table(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
 
 
 def _print_accuracies(rows: list[tuple[str, float, float]]) -> None:

@@ -13,6 +13,12 @@ class DataError(TrainingError):
     exit_code = 2
 
 
+class StartError(TrainingError):
+    """The version to go on from is missing, can't be read, or is of another network."""
+
+    exit_code = 2
+
+
 class ExportError(TrainingError):
     """The LiteRT model differs from the SavedModel, or a model can't be written."""
 

@@ -1,12 +1,13 @@
 """A model's predictions on images that it was not fitted to, and their metrics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.models.runtimes import Runtime
 from service.preparation.normalize import to_vectors
+from training.data.batches import NO_DIGIT
 from training.data.datasets import Dataset, Digits
 from training.synthetic.prepare import PreparedUploads
 
@@ -57,24 +58,46 @@ class Evaluation:
     test: Predictions
     uploads: Predictions
     conditions: list[str]  # the condition of each upload
+    # Whether each of the user's held-out images is misread.
+    misread: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def metrics(self) -> dict[str, float]:
         """Return the metrics that a model card records."""
-        return {
+        metrics = {
             "test_images": len(self.test.labels),
             **{f"test_{name}": value for name, value in self.test.metrics().items()},
             "uploads": len(self.uploads.labels),
             "uploads_accuracy": self.uploads.metrics()["accuracy"],
         }
+        extra = {"held_out_extra": len(self.misread), "held_out_extra_misread": int(self.misread.sum())}
+        return {**metrics, **extra} if len(self.misread) else metrics
 
 
-def evaluate(runtime: Runtime, dataset: Dataset, uploads: PreparedUploads) -> Evaluation:
-    """Return a model's predictions on the test images and on prepared uploads."""
+def evaluate(
+    runtime: Runtime, dataset: Dataset, uploads: PreparedUploads, extra: Digits | None = None, threshold: float = 0
+) -> Evaluation:
+    """Return a model's predictions on the test images and on prepared uploads, and which of the user's it misreads.
+
+    Args:
+        runtime: the model.
+        dataset: has the test images.
+        uploads: the prepared uploads.
+        extra: the user's held-out images.
+        threshold: the model's, below which an answer is uncertain.
+
+    """
     return Evaluation(
         predict_digits(runtime, dataset.test),
         predict_digits(runtime, uploads.digits),
         uploads.conditions,
+        find_misread(runtime, extra, threshold) if extra else np.zeros(0, np.bool_),
     )
+
+
+def find_misread(runtime: Runtime, digits: Digits, threshold: float) -> NDArray[np.bool_]:
+    """Return whether each image (n,) is misread. One without a digit is misread if its answer is not uncertain."""
+    predictions = predict_digits(runtime, digits)
+    return np.where(digits.labels == NO_DIGIT, predictions.confidences >= threshold, predictions.errors)
 
 
 def predict_digits(runtime: Runtime, digits: Digits) -> Predictions:

@@ -87,14 +87,14 @@ def compare_runtimes(version: Path, images: NDArray[np.float32]) -> None:
         )
 
 
-def publish(version: Path, folder: Path) -> Path:
-    """Move a complete version to the next free number in `folder`, and return its new path.
+def publish(version: Path, folder: Path, lowest: int = 1) -> Path:
+    """Move a complete version to the next free number in `folder`, from `lowest` on, and return its new path.
 
     The version is flushed to the disk and then renamed in one step, so that readers see all of it or none.
     """
     folder.mkdir(exist_ok=True)
     _flush_all(version)
-    for number in itertools.count(store.next_number(folder)):
+    for number in itertools.count(max(lowest, store.next_number(folder))):
         try:
             target = version.rename(folder / str(number))
             break

@@ -14,6 +14,7 @@ from service.preparation.normalize import to_vectors
 from tests.support.paths import SEVEN
 from tests.support.training import run_in_process
 from training.data import user_digits
+from training.data.batches import NO_DIGIT
 from training.data.datasets import Dataset, Digits
 from training.errors import DataError
 from training.fit import fit
@@ -76,6 +77,35 @@ def test_the_command_mixes_them_in_and_lists_what_it_leaves_out(finder: Finder, 
     assert card["finder"] == finder.checksum
     assert card["extra"]["weight"] == 4
     assert len(card["extra"]["images"]) == 64
+
+
+def test_images_without_a_digit_are_read_and_records_and_hidden_files_are_not(
+    mnist: Dataset, finder: Finder, tmp_path: Path
+) -> None:
+    for name, image in (("4/a.png", mnist.x_test[4]), ("none/b.png", mnist.x_test[0]), ("none/c.png", mnist.x_test[0])):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / name)
+        (tmp_path / name).with_suffix(".json").write_text("{}")
+    Image.new("L", (100, 100), "white").save(tmp_path / "none" / "refused.png")  # so there is nothing to learn
+    (tmp_path / "4" / ".part").write_bytes(b"half")
+    (tmp_path / ".lock").touch()
+    digits, unreadable = user_digits.load(tmp_path, finder)
+    assert digits.labels.tolist() == [4, NO_DIGIT, NO_DIGIT]
+    assert unreadable == []
+
+
+def test_refused_images_alone_are_nothing_to_learn_from(finder: Finder, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    Image.new("L", (100, 100), "white").save(tmp_path / "none" / "a.png")
+    with pytest.raises(DataError, match=r"None of the 1 files in .* shows anything like a digit\."):
+        user_digits.load(tmp_path, finder)
+
+
+def test_one_in_five_is_held_out_and_stays_so_when_images_are_added(mnist: Dataset) -> None:
+    few, many = (user_digits.hold_out(mnist.test[:count]) for count in (400, 1000))
+    assert [len(part) for part in few] == pytest.approx([320, 80], abs=25)
+    assert few[1].images.tobytes() == many[1].images.tobytes()[: few[1].images.nbytes]
+    assert few[0].labels.tolist() == many[0].labels.tolist()[: len(few[0])]
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])

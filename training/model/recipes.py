@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 from keras import layers
@@ -13,12 +14,26 @@ from training.model.sam import SAMModel
 from training.model.split_batch import SplitBatchModel
 from training.settings import OPTIMIZERS, FitSettings
 
+# The most of each setting where a fit goes on from a version's weights. With a learning rate of 0.0003, 85% of a hand
+# is read afterwards, with 0.001 97%. SAM stays: MNIST's test images have a negative log-likelihood of 0.0096 to 0.0103
+# with it and of 0.0103 to 0.0119 without, and version 3's is 0.0101.
+CONTINUATION: dict[str, Any] = {
+    "epochs": 2, "learning_rate": 0.001, "repeats": 1, "uploads": 10, "hands": 4_000, "scenes": 1_500, "numbers": 150,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(FitSettings):
     """A network, and the settings that it is fitted with."""
 
     build: Callable[[], keras.Model]
+
+    def shorten(self) -> "Recipe":
+        """Return the recipe for a fit that goes on from a version's weights."""
+        values = {name: getattr(self, name) for name in CONTINUATION}
+        return replace(
+            self, **{name: min(value, CONTINUATION[name]) for name, value in values.items() if value is not None}
+        )
 
     def compile(self, network: keras.Model, images: int) -> keras.Model:
         """Return the model that fits a network to a number of images."""

@@ -1,0 +1,1 @@
+"""The corrections that a service took: listed, shown, searched for slips, and removed."""

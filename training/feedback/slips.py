@@ -1,0 +1,111 @@
+"""Likely slips of the pen: corrections of answers that the model was sure of, and that look like what it answered."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics.pairwise import euclidean_distances
+
+from service.errors import ServiceError
+from service.preparation import normalize
+from service.preparation.finder import Finder
+from service.preparation.types import Floats, Gray
+from training.data import image_folders
+from training.data.batches import NO_DIGIT
+from training.data.datasets import Digits
+from training.data.user_digits import LABELS
+from training.feedback.corrections import StoredCorrection
+from training.synthetic import outliers
+
+MIN_CONFIDENCE = 0.9  # of the answer that was corrected
+# Of the distances to the nearest image of the correction and of the answer. It tells nine in ten wrong labels of
+# uploads, none of MNIST's 32 test images that version 3 misreads, and none of 30 images in a hand that it misreads.
+MIN_DISTANCE_RATIO = 1.4
+BLUR_PX = 1.0  # so that images whose strokes are a pixel apart are near each other
+OUTLIERS = 6_000  # as many as MNIST has of each digit
+CHUNK = 256  # suspects compared at once, with 17 million distances
+
+
+def find(
+    folder: Path, corrections: Sequence[StoredCorrection], finder: Finder, originals: Digits
+) -> list[StoredCorrection]:
+    """Return the corrections that are likely slips.
+
+    The model was sure of another answer, and the image is clearly nearer to one that shows this answer than to one
+    that shows the correction, among MNIST's and the other corrections: a hand that the model misreads has its own kind
+    beside it. After Jiang, Kim, Guan and Gupta 2018, To Trust Or Not To Trust A Classifier.
+
+    Args:
+        folder: of the corrections.
+        corrections: all that are in it.
+        finder: finds the digits in them.
+        originals: MNIST's images.
+
+    """
+    prepared = [(correction, digit) for correction in corrections for digit in _prepare(folder, correction, finder)]
+    suspects = np.array([place for place, (correction, _) in enumerate(prepared) if _is_suspect(correction)], np.intp)
+    if not len(suspects):
+        return []
+    labels = np.array([LABELS[correction.digit] for correction, _ in prepared], np.uint8)
+    answers = np.array([_answer(prepared[place][0]) for place in suspects], np.uint8)
+    digits = Digits(np.stack([digit for _, digit in prepared]), labels)
+    likely = _compare_distances(digits, suspects, answers, originals + _draw_outliers(originals))
+    return [prepared[place][0] for place in suspects[likely]]
+
+
+def _prepare(folder: Path, correction: StoredCorrection, finder: Finder) -> Iterator[Gray]:
+    """Yield the digit of a correction, if there is one."""
+    try:
+        yield normalize.prepare(image_folders.decode_file(folder / correction.path), finder)
+    except (ServiceError, OSError):
+        return
+
+
+def _is_suspect(correction: StoredCorrection) -> bool:
+    """Return whether the model was sure of another digit."""
+    record = correction.record
+    if record is None or record.predicted is None or record.confidence is None:
+        return False
+    return record.confidence >= MIN_CONFIDENCE and record.predicted != LABELS[correction.digit]
+
+
+def _answer(correction: StoredCorrection) -> int | None:
+    return correction.record.predicted if correction.record else None
+
+
+def _draw_outliers(originals: Digits) -> Digits:
+    images = outliers.draw(OUTLIERS, originals.images, np.random.default_rng(0))
+    return Digits(images, np.full(OUTLIERS, NO_DIGIT, np.uint8))
+
+
+def _compare_distances(
+    digits: Digits, suspects: NDArray[np.intp], answers: NDArray[np.uint8], originals: Digits
+) -> NDArray[np.bool_]:
+    """Return whether each suspect (n,), a place in `digits`, is clearly nearer to its answer than to its label."""
+    everything = digits + originals
+    vectors, parts = _blur(everything.images), range(0, len(suspects), CHUNK)
+    return np.concatenate(
+        [
+            _is_nearer(vectors, everything.labels, suspects[start : start + CHUNK], answers[start : start + CHUNK])
+            for start in parts
+        ]
+    )
+
+
+def _is_nearer(
+    vectors: Floats, labels: NDArray[np.uint8], suspects: NDArray[np.intp], answers: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    distances = euclidean_distances(vectors[suspects], vectors)
+    distances[np.arange(len(suspects)), suspects] = np.inf  # each from itself
+    to_answer, to_label = (
+        np.where(labels == wanted[:, None], distances, np.inf).min(axis=1) for wanted in (answers, labels[suspects])
+    )
+    is_nearer: NDArray[np.bool_] = to_label > MIN_DISTANCE_RATIO * to_answer
+    return is_nearer
+
+
+def _blur(images: Gray) -> Floats:
+    """Return digits uint8 (n, 28, 28) as blurred vectors float32 (n, 784)."""
+    return normalize.to_vectors(np.stack([cv2.GaussianBlur(image, (0, 0), BLUR_PX) for image in images]))
