@@ -19,7 +19,8 @@ from PIL import Image
 
 from service.server.http_parser import RequestParser
 from tests.benchmarks.comparison.candidates import ours
-from tests.benchmarks.comparison.jobs import IMAGE, JOBS, PNG, Job, Load, drive
+from tests.benchmarks.comparison.jobs import IMAGE, JOBS, PNG, Job, drive
+from tests.benchmarks.comparison.load import Load
 from tests.benchmarks.comparison.processes import running
 from tests.support.paths import SEVEN
 

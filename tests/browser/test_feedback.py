@@ -87,6 +87,19 @@ def test_a_digit_of_a_number_is_cropped(page: Page, folder: Path, mnist: Dataset
     assert abs(int(kept.min()) - int(box.min())) <= 1
 
 
+def test_an_image_in_which_no_digit_is_seen_is_corrected(page: Page, folder: Path, tmp_path: Path) -> None:
+    Image.new("L", (90, 120), 200).save(tmp_path / "blank.png")
+    page.set_input_files("#file", tmp_path / "blank.png")
+    expect(page.locator("#message")).to_contain_text("no digit")
+    expect(page.get_by_role("button", name="No digit", exact=True)).to_be_disabled()
+    correct(page, "6")
+    expect(page.locator("#thanks")).to_have_text(THANKS)
+    record = json.loads(images(folder)["6"].with_suffix(".json").read_text())
+    assert (record["digit"], record["predicted"], record["confidence"]) == (6, None, None)
+    page.locator("#clear").click()
+    expect(page.locator("#correction")).to_be_hidden()
+
+
 def test_an_error_is_shown(page: Page, learning_server: Server, mnist: Dataset, tmp_path: Path) -> None:
     for i in range(4):
         Image.fromarray(mnist.x_test[i]).save(tmp_path / "digit.png")

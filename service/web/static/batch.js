@@ -5,7 +5,7 @@
 /** @typedef {{file: File, row: HTMLTableRowElement, image: Blob | null, outcome: Reading | Failure | null}} Entry */
 
 import { copyFile } from "./files.js";
-import { isFailure, readAll, sentence } from "./service.js";
+import { isFailure, readAll, toFailure } from "./service.js";
 
 const GROUP_FILES = 8; // files in a request: few, so that the first answers come soon
 const FILES_RATIO = 0.95; // of the bytes of a request; the form takes the rest
@@ -67,7 +67,7 @@ async function* groups(entries, limits) {
   for (const entry of entries) {
     await copyFile(entry.file, limits).then(
       (image) => (entry.image = image),
-      (error) => (entry.outcome = { error: sentence(error) }),
+      (error) => (entry.outcome = toFailure(error)),
     );
     const size = entry.image?.size ?? 0;
     if (group.length === GROUP_FILES || bytes + size > limits.bytes) {
@@ -84,7 +84,7 @@ async function readGroup(group, signal) {
   const sent = group.filter((entry) => entry.image);
   if (!sent.length) return;
   const outcomes = await readAll(sent.map((entry) => entry.image), signal).catch((error) =>
-    sent.map(() => ({ error: sentence(error) })),
+    sent.map(() => toFailure(error)),
   );
   for (const [i, entry] of sent.entries()) entry.outcome = outcomes[i];
 }

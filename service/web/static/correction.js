@@ -1,14 +1,21 @@
 /** Corrects the answer for a digit. Where the service keeps no corrections, the page has no buttons for them. */
 
-/** @import { Digit } from "./service.js" */
-/** @typedef {{image: Blob, digit: Digit, isAlone: boolean}} Answer  isAlone: the image has no other digit. */
+/** @import { Digit, Failure } from "./service.js" */
+/**
+ * @typedef {object} Answer
+ * @property {Blob} image
+ * @property {Digit | Failure} digit  A failure: the service sees no digit.
+ * @property {boolean} isAlone  The image has no other digit.
+ */
 
 import { correct, sentence } from "./service.js";
+
+const NO_DIGIT = "none";
 
 const element = (id) => document.getElementById(id);
 const correction = element("correction");
 
-/** @type {WeakMap<Digit, string>} what digits were corrected to */
+/** @type {WeakMap<Digit | Failure, string>} what digits were corrected to */
 const corrected = new WeakMap();
 /** @type {Answer | null} */
 let shown = null;
@@ -47,7 +54,7 @@ function showState(problem = "") {
   const value = corrected.get(shown.digit);
   for (const button of buttons()) {
     button.setAttribute("aria-pressed", String(button.value === value));
-    button.disabled = button.value === String(shown.digit.digit) && value === undefined;
+    button.disabled = button.value === String(shown.digit.digit ?? NO_DIGIT) && value === undefined;
   }
   element("thanks").textContent = value === undefined || problem ? "" : "Thank you, it is kept.";
   element("correction-problem").textContent = problem;

@@ -61,7 +61,7 @@ function readFiles(files, onDisk) {
 
 function showEntry({ file, image, outcome }) {
   showFile(file);
-  if (isFailure(outcome)) showFailure(outcome.error);
+  if (isFailure(outcome)) showFailure(outcome, image);
   else if (outcome) showReading(outcome, image);
 }
 

@@ -1,9 +1,9 @@
 /** Reads images: sends one request at a time, and shows only the answer for the newest image. */
 
-/** @import { Reading } from "./service.js" */
+/** @import { Failure, Reading } from "./service.js" */
 /** @typedef {() => Promise<Blob>} Source  Returns the image file at the time of the request. */
 
-import { read, sentence } from "./service.js";
+import { read, toFailure } from "./service.js";
 
 const PAUSE_MS = 80; // between requests while someone draws
 
@@ -17,7 +17,7 @@ export class Reader {
 
   /**
    * @param {(reading: Reading, image: Blob) => void} onReading
-   * @param {(sentence: string) => void} onFailure
+   * @param {(failure: Failure, image: Blob | null) => void} onFailure  The image is null if the file can't be read.
    */
   constructor(onReading, onFailure) {
     this.#onReading = onReading;
@@ -49,12 +49,13 @@ export class Reader {
     this.#next = null;
     if (!source) return;
     const isNewest = () => !this.#next && !signal.aborted;
+    let image = null;
     try {
-      const image = await source();
+      image = await source();
       const reading = await read(image, signal);
       if (isNewest()) this.#onReading(reading, image);
     } catch (error) {
-      if (isNewest()) this.#onFailure(sentence(error));
+      if (isNewest()) this.#onFailure(toFailure(error), image);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Shows a reading: the number, a box around each digit, and the answer for the selected digit. */
 
-/** @import { Digit, Reading } from "./service.js" */
+/** @import { Digit, Failure, Reading } from "./service.js" */
 
 import { announce, awaitFigures, showDigit, showError, showFigures, showNothing } from "./answer.js";
 import { hideBoxes, markBox, showBoxes } from "./boxes.js";
@@ -41,10 +41,14 @@ export function showReading(reading, file) {
   image.then((loaded) => shown === reading && updateBoxes(loaded));
 }
 
-/** @param {string} sentence */
-export function showFailure(sentence) {
+/**
+ * @param {Failure} failure
+ * @param {Blob | null} file the image, if it was sent
+ */
+export function showFailure(failure, file) {
   showNoReading();
-  showError(sentence);
+  showError(failure.error);
+  if (failure.code === "no_digit") offerCorrection({ image: file, digit: failure, isAlone: true });
 }
 
 export function showNoReading() {

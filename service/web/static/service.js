@@ -9,7 +9,7 @@
  * @property {number[]} box  Left, top, width and height in pixels of the upright image.
  */
 /** @typedef {{text: string, lines: {text: string, digits: Digit[]}[]}} Reading  The answer of POST /read. */
-/** @typedef {{error: string}} Failure */
+/** @typedef {{error: string, code?: string}} Failure */
 /** @typedef {{digit: number, ink: string, seen: string, overlay: string}} Explanation  The answer of POST /explain. */
 
 /** The root of the service's paths, independent of the page's own address. */
@@ -18,7 +18,13 @@ export const ROOT = new URL("..", import.meta.url);
 const TIMEOUT_MS = 30_000;
 
 /** An error whose message is shown on the page. */
-export class Problem extends Error {}
+export class Problem extends Error {
+  /** @param {string} message @param {string} [code] of the service's error */
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+}
 
 /** @returns {Promise<Reading>} all digits of an image */
 export function read(/** @type {Blob} */ image, /** @type {AbortSignal} */ signal) {
@@ -58,6 +64,11 @@ export function sentence(/** @type {unknown} */ error) {
   return error instanceof Problem ? error.message : `Something went wrong in this page: ${error}. Please try again.`;
 }
 
+/** @returns {Failure} */
+export function toFailure(/** @type {unknown} */ error) {
+  return { error: sentence(error), code: error instanceof Problem ? error.code : undefined };
+}
+
 export function isFailure(answer) {
   return typeof answer?.error === "string";
 }
@@ -75,7 +86,7 @@ async function post(path, body, isValid, signal) {
       "What answered is not this service, maybe a login page in front of it. Reload the page, or try again later.",
     );
   }
-  if (isFailure(answer)) throw new Problem(answer.error);
+  if (isFailure(answer)) throw new Problem(answer.error, answer.code);
   throw new Problem(`The service answered with status ${response.status}. Please try again.`);
 }
 

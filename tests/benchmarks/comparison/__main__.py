@@ -1,7 +1,7 @@
 """Compares the service with other servers on the same two cores: python -m tests.benchmarks.comparison
 
 Each server has its environment in build/bench, made at the first run. In each round each server is started, gets
-requests from wrk, and is stopped. The tables show medians over the rounds.
+requests from wrk and h2load, and is stopped. The tables show medians over the rounds.
 """
 
 import os
@@ -17,12 +17,14 @@ import click
 
 from tests.benchmarks.comparison import limits
 from tests.benchmarks.comparison.candidates import CANDIDATES, Candidate
-from tests.benchmarks.comparison.jobs import CONNECTIONS, JOBS, Job, Load, drive
+from tests.benchmarks.comparison.jobs import CONNECTIONS, JOBS, Job, drive
+from tests.benchmarks.comparison.load import Load
 from tests.benchmarks.comparison.processes import Unavailable, install, running
 
 CORES, WARM_UP_SECONDS = 2, 1
 SETTLE_SECONDS = 0.5  # for requests of the warm-up to finish
 OURS = CANDIDATES[0].name
+TOOLS = {"wrk": "wrk", "h2load": "nghttp2-client"}  # by their packages in Debian
 
 
 @dataclass
@@ -47,11 +49,11 @@ def measure(candidate: Candidate, seconds: int, results: Results) -> None:
     with running(candidate) as server:
         results.starts[candidate.name].append(server.wait(jobs[0], candidate.paths[jobs[0].name]))
         for job in jobs:
-            path = candidate.paths[job.name]
+            path, port = candidate.paths[job.name], server.find_port(job)
             server.wait(job, path)
-            drive(job, server.port, path, WARM_UP_SECONDS)
+            drive(job, port, path, WARM_UP_SECONDS)
             time.sleep(SETTLE_SECONDS)
-            results.loads[job.name, candidate.name].append(drive(job, server.port, path, seconds))
+            results.loads[job.name, candidate.name].append(drive(job, port, path, seconds))
         results.memory[candidate.name].append(server.memory())
 
 
@@ -81,9 +83,10 @@ def print_loads(job: Job, results: Results) -> None:
     """Print a row for each server that does a job. The last column is the service's rate, divided by the server's."""
     all_loads = find_loads(job, results)
     rates = {name: median(load.rate for load in loads) for name, loads in all_loads.items()}
+    base = next((name for name in rates if name.startswith(OURS)), None)
     for name, loads in all_loads.items():
         times = f"{median(load.median for load in loads):.1f} ms | {median(load.p99 for load in loads):.1f} ms"
-        ratio = f"{rates[OURS] / rates[name]:.2f}" if OURS in rates else ""
+        ratio = f"{rates[base] / rates[name]:.2f}" if base else ""
         print(
             f"| {job.name} | {name} | {rates[name]:,.0f} | {times} | {sum(load.failed for load in loads)} | {ratio} |"
         )
@@ -99,8 +102,9 @@ def find_loads(job: Job, results: Results) -> dict[str, list[Load]]:
 @click.option("--only", multiple=True, help="Measure servers with this in their name. Repeatable.")
 def main(rounds: int, seconds: int, only: tuple[str, ...]) -> None:
     """Compare the service with other servers. All figures are medians over the rounds."""
-    if not shutil.which("wrk"):
-        raise click.ClickException("wrk is needed: apt-get install wrk.")
+    for tool, package in TOOLS.items():
+        if not shutil.which(tool):
+            raise click.ClickException(f"{tool} is needed: apt-get install {package}.")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     results = Results()
     words = [word.lower() for word in only] or [""]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.benchmarks.comparison import grpc_jobs
+
 ROOT = Path(__file__).parents[3]
 SERVERS = "tests.benchmarks.comparison.servers"
 
@@ -33,9 +35,11 @@ class Candidate:
         return str(self.folder / "bin" / "python") if self.requirements else sys.executable
 
 
-def ours(name: str, jobs: Iterable[str], *options: str, workers: int = 2) -> Candidate:
+def ours(
+    name: str, jobs: Iterable[str], *options: str, workers: int = 2, environment: Mapping[str, str] | None = None
+) -> Candidate:
     command = ("-m", "service", "--port", "{port}", "--workers", str(workers), *options)
-    return Candidate(name, command, {job: OURS[job] for job in jobs})
+    return Candidate(name, command, {job: OURS[job] for job in jobs}, environment=environment or {})
 
 
 def gunicorn(worker: str, *options: str) -> Candidate:
@@ -49,6 +53,8 @@ OURS = {
     "form": "/predict",
     "v1 JSON": "/v1/models/mnist:predict",
     "v2 JSON": "/v2/models/mnist/infer",
+    "gRPC, UINT8": grpc_jobs.PATH,
+    "gRPC, FP32": grpc_jobs.PATH,
     "PNG, 256 connections": "/predict",
     "v2, 1,000 of UINT8": "/v2/models/mnist/infer",
     "v2, 1,000 of FP32": "/v2/models/mnist/infer",
@@ -56,7 +62,7 @@ OURS = {
 }
 
 
-SINGLE = list(OURS)[:4]
+SINGLE, SINGLE_BY_GRPC, BATCHES = list(OURS)[:4], list(OURS)[:6], list(OURS)[6:]
 
 
 def fastapi(name: str, paths: Mapping[str, str]) -> Candidate:
@@ -75,7 +81,7 @@ def mlserver(name: str, workers: int) -> Candidate:
     return Candidate(
         name,
         ("-m", "mlserver.cli.main", "start", SERVERS.replace(".", "/") + "/mlserver"),
-        {"v2 JSON": "/v2/models/mnist/infer"},
+        {"v2 JSON": "/v2/models/mnist/infer", "gRPC, UINT8": grpc_jobs.PATH, "gRPC, FP32": grpc_jobs.PATH},
         (*COMMON, "mlserver==1.7.*", "uvloop==0.21.*"),  # its workers don't start with newer ones
         {"MLSERVER_HTTP_PORT": "{port}", "MLSERVER_GRPC_PORT": "{grpc}", "MLSERVER_METRICS_PORT": "{metrics}",
          "MLSERVER_PARALLEL_WORKERS": str(workers), "MLSERVER_DEBUG": "false", "MLSERVER_METRICS_ENDPOINT": "",
@@ -85,6 +91,7 @@ def mlserver(name: str, workers: int) -> Candidate:
 
 CANDIDATES = [
     ours("mnist-service", SINGLE),
+    ours("mnist-service, gRPC on", SINGLE_BY_GRPC, environment={"MNIST_GRPC_PORT": "{grpc}"}),
     fastapi("FastAPI", {"PNG": "/raw", "form": "/multipart", "v1 JSON": "/v1"}),
     fastapi("FastAPI, typed", {"v1 JSON": "/v1/typed"}),
     Candidate(
@@ -103,8 +110,8 @@ CANDIDATES = [
     mlserver("MLServer, 2 workers", workers=2),
     Candidate(
         "Triton",
-        ("-m", f"{SERVERS}.triton_server", "{port}"),
-        {"v2 JSON": "/v2/models/mnist/infer"},
+        ("-m", f"{SERVERS}.triton_server", "{port}", "{grpc}"),
+        {"v2 JSON": "/v2/models/mnist/infer", "gRPC, FP32": grpc_jobs.PATH},
         (*COMMON, "nvidia-pytriton==0.7.*"),
     ),
     Candidate(
@@ -119,5 +126,5 @@ CANDIDATES = [
     ours("mnist-service, TensorFlow", ["PNG"], "--runtime", "tensorflow"),
     gunicorn("gthread", "--threads", "2"),
     gunicorn("sync"),
-    ours("mnist-service, batches", list(OURS)[4:]),
+    ours("mnist-service, batches", BATCHES),
 ]  # fmt: skip

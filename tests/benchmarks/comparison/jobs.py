@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.benchmarks.comparison import grpc_jobs
+from tests.benchmarks.comparison.load import Load
 from tests.support.images import multipart
 from tests.support.paths import SEVEN
 
@@ -30,7 +32,10 @@ JSON, IMAGE = {"Content-Type": "application/json"}, {"Content-Type": "image/png"
 
 @dataclass(frozen=True)
 class Job:
-    """A request that is posted from some connections, and bytes that its response contains."""
+    """A request that is posted from some connections, and bytes that its response contains.
+
+    That of gRPC is a message, sent without headers.
+    """
 
     name: str
     body: bytes
@@ -38,20 +43,18 @@ class Job:
     images: int = 1
     connections: int = CONNECTIONS
     expected: bytes = CONFIDENCE
-
-
-class Load(msgspec.Struct, frozen=True):
-    """The result of a job: responses a second, median and 99th percentile of milliseconds, failed requests."""
-
-    rate: float
-    median: float
-    p99: float
-    failed: int
+    is_grpc: bool = False
 
 
 def infer(datatype: str, images: int = 1, **content: Any) -> dict[str, Any]:
     """Return a request of the Open Inference Protocol."""
     return {"inputs": [{"name": "image", "shape": [images, 784], "datatype": datatype, **content}]}
+
+
+def call(datatype: str, pixels: NDArray[Any]) -> Job:
+    """Return a job of gRPC, of one image as a raw tensor."""
+    message = grpc_jobs.infer_message(datatype, pixels)
+    return Job(f"gRPC, {datatype}", message, {}, expected=b"probabilities", is_grpc=True)
 
 
 def batch(datatype: str, pixels: NDArray[Any]) -> Job:
@@ -68,6 +71,8 @@ JOBS = [
     Job("form", *multipart(("seven.png", PNG))),
     Job("v1 JSON", json.dumps({"instances": SCALED}).encode(), JSON),
     Job("v2 JSON", json.dumps(infer("FP32", data=SCALED[0])).encode(), JSON),
+    call("UINT8", PIXELS),
+    call("FP32", np.array(SCALED, np.float32)),
     Job("hello world", PNG, IMAGE, expected=b"Hello, world"),
     Job(f"PNG, {MANY} connections", PNG, IMAGE, connections=MANY),
     batch("UINT8", PIXELS),
@@ -84,6 +89,10 @@ def check(job: Job, port: int, path: str) -> None:
         ValueError: the response is not as expected.
 
     """
+    if job.is_grpc:
+        if job.expected not in (answer := grpc_jobs.call(port, job.body)):
+            raise ValueError(f"{path} answers {answer[:200]!r}")
+        return
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("POST", path, job.body, job.headers)
@@ -96,7 +105,9 @@ def check(job: Job, port: int, path: str) -> None:
 
 
 def drive(job: Job, port: int, path: str, seconds: int) -> Load:
-    """Run wrk with a job, and return its result."""
+    """Run wrk, or h2load for gRPC, with a job, and return its result."""
+    if job.is_grpc:
+        return grpc_jobs.drive(port, job.body, job.connections, seconds)
     with tempfile.NamedTemporaryFile() as body:
         body.write(job.body)
         body.flush()

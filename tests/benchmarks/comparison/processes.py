@@ -48,7 +48,7 @@ class Running:
 
     def __init__(self, candidate: Candidate) -> None:
         ports = {name: free_port() for name in ("port", "grpc", "metrics")}
-        self.port = ports["port"]
+        self.port, self._grpc_port = ports["port"], ports["grpc"]
         environment = {name: value.format(**ports) for name, value in candidate.environment.items()}
         command = [candidate.python, *(word.format(**ports) for word in candidate.command)]
         self.log = ROOT / "build" / "bench" / f"{candidate.name}.log"
@@ -60,6 +60,10 @@ class Running:
                 start_new_session=True,
             )  # fmt: skip
 
+    def find_port(self, job: Job) -> int:
+        """Return the port to which a job's requests go."""
+        return self._grpc_port if job.is_grpc else self.port
+
     def wait(self, job: Job, path: str) -> float:
         """Wait for the first answer, and return the seconds since the start.
 
@@ -69,7 +73,7 @@ class Running:
         """
         while (seconds := time.perf_counter() - self._start) < START_SECONDS and self._process.poll() is None:
             try:
-                check(job, self.port, path)
+                check(job, self.find_port(job), path)
                 return time.perf_counter() - self._start
             except (OSError, HTTPException, ValueError) as error:
                 reason = str(error)

@@ -46,6 +46,6 @@ def decode(file: bytes) -> NDArray[np.float32]:
     return scale(Image.open(io.BytesIO(file)))
 
 
-def scale(image: Image.Image) -> NDArray[np.float32]:
-    """Return float32 (1, 784) in [0, 1] for a gray image of 28x28."""
+def scale(image: Image.Image | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (1, 784) in [0, 1] for a gray image of 28x28, or its pixels."""
     return (np.asarray(image, np.float32) / np.float32(255)).reshape(1, 784)

@@ -1,4 +1,4 @@
-"""Triton and its Python backend, of the wheel nvidia-pytriton: python -m ...servers.triton_server PORT."""
+"""Triton and its Python backend, of the wheel nvidia-pytriton: python -m ...servers.triton_server PORT GRPC_PORT."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ if __name__ == "__main__":
     os.environ["PATH"] = f"{sys.prefix}/bin:{os.environ['PATH']}"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), sysconfig.get_path("platlib")])
     server = str(TRITON / "bin" / "tritonserver")
-    options = ["--allow-grpc=false", "--allow-metrics=false", "--http-address=127.0.0.1", f"--http-port={sys.argv[1]}"]
+    addresses = [f"--{kind}-address=127.0.0.1" for kind in ("http", "grpc")]
+    options = ["--allow-metrics=false", f"--http-port={sys.argv[1]}", f"--grpc-port={sys.argv[2]}", *addresses]
     folders = [f"--model-repository={MODELS}", f"--backend-directory={TRITON / 'backends'}"]
     os.execv(server, [server, *options, *folders])  # noqa: S606
