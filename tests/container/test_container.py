@@ -203,3 +203,19 @@ def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_servi
     finally:
         serving.container.remove(force=True)
         volume.remove(force=True)
+
+
+def test_corrections_are_kept_in_a_volume_that_the_training_target_reads(
+    engine: docker.DockerClient, image: str, training_image: str
+) -> None:
+    volume = engine.volumes.create()
+    mount = {volume.name: {"bind": "/feedback", "mode": "rw"}}
+    serving = Container(engine, image, volumes=mount, environment={"MNIST_FEEDBACK": "/feedback"})
+    try:
+        serving.wait_until_ready()
+        assert serving.post(SEVEN.read_bytes(), "/feedback?digit=1")[0] == 201
+        log = run(engine, training_image, ["feedback", "/feedback"], volumes=mount)
+        assert "A slip? 1/" in log
+    finally:
+        serving.container.remove(force=True)
+        volume.remove(force=True)
