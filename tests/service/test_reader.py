@@ -14,20 +14,24 @@ def sure_of(digit: int, confidence: float) -> Floats:
     return row
 
 
-def classify(line: list[LocatedDigit], rows: list[Floats]) -> list[int]:
+def classify(line: list[LocatedDigit], *answers: list[Floats]) -> list[int]:
+    """Return the digits of a line, from the model's answers to one call after the other."""
+    calls = iter(answers)
+
     def predict(vectors: Floats) -> Floats:
+        rows = next(calls)
         assert len(vectors) == len(rows)
         return np.stack(rows)
 
-    return [
-        int(row.argmax()) for read_line in reader.classify_lines([line], predict) for row in read_line.probabilities
-    ]
+    lines = reader.classify_lines([line], predict)
+    assert next(calls, None) is None
+    return [int(row.argmax()) for read_line in lines for row in read_line.probabilities]
 
 
 def test_two_parts_are_one_digit_if_the_model_is_surer_of_it() -> None:
     parts = [digit_at(0, 0, 12, 40), digit_at(12, 5, 20, 40)]
-    assert classify(parts, [sure_of(1, 0.97), sure_of(7, 0.6), sure_of(4, 0.99)]) == [4]
-    assert classify(parts, [sure_of(1, 0.97), sure_of(7, 0.95), sure_of(4, 0.6)]) == [1, 7]
+    assert classify(parts, [sure_of(1, 0.97), sure_of(7, 0.6)], [sure_of(4, 0.99)]) == [4]
+    assert classify(parts, [sure_of(1, 0.97), sure_of(7, 0.95)], [sure_of(4, 0.6)]) == [1, 7]
 
 
 def test_digits_with_room_between_them_are_not_joined() -> None:
@@ -35,32 +39,25 @@ def test_digits_with_room_between_them_are_not_joined() -> None:
 
 
 def test_a_wide_digit_is_two_if_the_model_is_surer_of_its_halves() -> None:
-    answers = [sure_of(4, 0.7), sure_of(3, 0.995), sure_of(4, 0.99)]
-    assert classify([digit_at(0, 0, 45)], answers) == [3, 4]
-    assert classify([digit_at(0, 0, 45)], [sure_of(0, 0.999), *answers[1:]]) == [0]
-    assert classify([digit_at(0, 0, 30)], [sure_of(4, 0.7)]) == [4]
+    halves = [
+        sure_of(5, 0.98),
+        sure_of(4, 0.9),
+        sure_of(3, 0.995),
+        sure_of(4, 0.99),
+        sure_of(7, 0.985),
+        sure_of(4, 0.985),
+    ]
+    assert classify([digit_at(0, 0, 45)], [sure_of(4, 0.7)], halves) == [3, 4]
+    assert classify([digit_at(0, 0, 45)], [sure_of(0, 0.994)], [sure_of(1, 0.97)] * 6) == [0]
 
 
-def test_a_digit_is_cut_where_it_has_least_ink() -> None:
-    ink = np.ones((40, 60), np.float32)
-    ink[:, 25:28] = 0
-    ink[:10, 28:] = 0
-    left, right = reader.split_digit(LocatedDigit(ink, (100, 200, 30, 20)))
-    assert left.ink.shape == (40, 25)
-    assert left.box == (100, 200, 12.5, 20)
-    assert right.ink.shape == (30, 32)
-    assert right.box == (114, 205, 16, 15)
-
-
-def test_what_is_joined_has_the_ink_of_both_and_the_box_around_them() -> None:
-    joined = reader.join_parts(digit_at(10, 20, 10, 30), digit_at(25, 30, 10, 30))
-    assert joined.box == (10, 20, 25, 40)
-    assert joined.ink.shape == (40, 25)
-    assert joined.ink.sum() == 2 * 10 * 30
+def test_sure_and_narrow_digits_are_left_as_they_are() -> None:
+    assert classify([digit_at(0, 0, 45)], [sure_of(0, 0.999)]) == [0]
+    assert classify([digit_at(0, 0, 20)], [sure_of(4, 0.7)]) == [4]
 
 
 def test_what_the_model_takes_for_no_digit_is_left_out() -> None:
-    assert classify([digit_at(0, 0), digit_at(60, 0)], [np.full(10, 0.1, np.float32), sure_of(3, 0.8)]) == [3]
+    assert classify([digit_at(0, 0, 20), digit_at(60, 0, 20)], [np.full(10, 0.1, np.float32), sure_of(3, 0.8)]) == [3]
 
 
 def test_the_digits_counted_are_clear_and_of_about_one_size() -> None:
