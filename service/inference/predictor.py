@@ -128,7 +128,7 @@ class Predictor:
         return [outcome if isinstance(outcome, ServiceError) else next(predictions) for outcome in outcomes]
 
     def read(self, data: bytes) -> Reading:
-        """Read all digits in an image file, with one call of the model.
+        """Read all digits in an image file, with one call of the model, and another for doubtful digits.
 
         Raises:
             ServiceError: EmptyImage, UnreadableImage, TooLarge, NoDigit or TooManyDigits.
