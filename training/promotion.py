@@ -16,7 +16,7 @@ def find_regressions(new: Evaluation, old: Evaluation) -> list[str]:
 
     A version is worse if its error rate on the test images or on uploads, or its negative log-likelihood on the test
     images, is higher by more than two standard errors of the mean paired difference; or if its expected calibration
-    error is higher by more than 0.005; or if there are held-out images of the user and it misreads no fewer of them.
+    error is higher by more than 0.005; or if it misreads held-out images of the user, and no fewer of them.
     """
     pairs = {
         "error rate on the test images": (old.test.errors, new.test.errors),
@@ -32,7 +32,7 @@ def find_regressions(new: Evaluation, old: Evaluation) -> list[str]:
     if after - before > MAX_ECE_INCREASE:
         regressions.append(f"expected calibration error on the test images {before:.4f} -> {after:.4f}")
     misread_before, misread_after = int(old.misread.sum()), int(new.misread.sum())
-    if len(new.misread) and misread_after >= misread_before:
+    if misread_after and misread_after >= misread_before:
         regressions.append(f"misread of {len(new.misread)} held-out images {misread_before} -> {misread_after}")
     return regressions
 

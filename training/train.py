@@ -20,7 +20,7 @@ from training import calibration, export, model_card, promotion
 from training.data import user_digits
 from training.data.batches import NO_DIGIT
 from training.data.datasets import HELD_OUT, Dataset, Digits
-from training.errors import Interrupted, NotBetter
+from training.errors import DataError, Interrupted, NotBetter
 from training.evaluate import EVALUATION_SEED, Evaluation, evaluate, predict_digits
 from training.fit import History, describe_devices, fit
 from training.model import start as starts
@@ -75,7 +75,7 @@ def train(run: Run, dataset: Dataset) -> None:
     """
     if RECIPES[run.recipe].augmented:
         use_a_thread_for_each_half()
-    start = starts.read(run.start, run.models, run.recipe) if run.start else None
+    start = starts.read(run.start, run.models, run.recipe) if run.start is not None else None
     recipe = _choose_recipe(run, start)
     digits, held_out = dataset.split(recipe.held_out)
     loaded_finder = finder.load(run.models)
@@ -145,6 +145,10 @@ def _load_extra(run: Run, recipe: Recipe, loaded_finder: Finder) -> Extra | None
 def _hold_out(run: Run, digits: Digits) -> Extra:
     """Hold images out, and weigh the others by their number, unless an option does."""
     fitted, held_out = user_digits.hold_out(digits)
+    if not (fitted and held_out):
+        raise DataError(
+            f"{run.extra} has {len(fitted)} images to fit to and {len(held_out)} to hold out: collect some more."
+        )
     weight = min(MAX_WEIGHT, max(1, IMAGES_PER_EPOCH // max(1, len(fitted))))
     return Extra(fitted, run.extra_weight or weight, held_out)
 

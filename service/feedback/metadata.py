@@ -68,7 +68,7 @@ def _pixel_chunks(data: bytes) -> list[bytes]:
 
 def _pixel_segments(data: bytes) -> Iterator[bytes]:
     """Yield the segments of a JPEG that its pixels need, each scan with its pixels, to the end of the first image."""
-    match = _JPEG_MARKER.search(data, 2)
+    match, has_end = _JPEG_MARKER.search(data, 2), False
     while match and match[1][0] != _END:
         marker, start = match[1][0], match.end() - 2
         size = 0 if marker in _BARE_MARKERS else int.from_bytes(data[start + 2 : start + 4])
@@ -76,9 +76,10 @@ def _pixel_segments(data: bytes) -> Iterator[bytes]:
         match = _JPEG_MARKER.search(data, end)
         if marker == _SCAN:
             yield data[start : match.start() if match else len(data)]
+            has_end = match is not None
         elif size and not _is_metadata(marker, data[start + 4 : end]):
             yield data[start:end]
-    if match:
+    if has_end:  # any marker ends the pixels
         yield bytes((0xFF, _END))
 
 

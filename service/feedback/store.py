@@ -5,13 +5,15 @@ import fcntl
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from service.errors import FeedbackFull, FeedbackUnwritable, SettingsError, os_reason
 from service.feedback.kept_image import KeptImage
@@ -27,6 +29,11 @@ NAME_LENGTH = 16  # hexadecimal digits of the SHA-256 of an image file
 # In the folder of corrections. A file is written as PART_FILE, and renamed when it is whole: only one worker writes.
 LOCK_FILE, PART_FILE = ".lock", ".part"
 
+# The wait for the lock, at most: a process that is stopped, or a host that is gone, may hold it.
+MAX_LOCK_SECONDS, LOCK_PAUSE_SECONDS = 2.0, 0.005
+
+StoredDigit = Annotated[int, Meta(ge=0, le=9)] | None
+
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
@@ -35,8 +42,8 @@ log = logging.getLogger(__name__)
 class Correction(msgspec.Struct, frozen=True):
     """The record of a correction."""
 
-    digit: int | None  # None: the image shows no digit
-    predicted: int | None  # None: the version read no digit
+    digit: StoredDigit  # None: the image shows no digit
+    predicted: StoredDigit  # None: the version read no digit
     confidence: float | None
     version: str
     time: str  # in UTC, such as 2026-11-27T06:21:54Z
@@ -49,6 +56,7 @@ class Kept:
 
     path: str
     is_new: bool  # False: the same correction was there already
+    is_first: bool = False  # the image was not there, under any digit
 
 
 def folder_name(digit: int | None) -> str:
@@ -96,8 +104,19 @@ def _lock(folder: Path) -> Iterator[Path]:
     """Let one thread of all workers write at a time: the limits hold, and no file is written twice."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK_FILE, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _wait_for_lock(file)
         yield folder
+
+
+def _wait_for_lock(file: BinaryIO) -> None:
+    end = time.monotonic() + MAX_LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise FeedbackUnwritable("Another process has locked the folder of corrections for too long.") from None
+            time.sleep(LOCK_PAUSE_SECONDS)
 
 
 def _keep(folder: Path, image: KeptImage, correction: Correction, settings: Settings) -> Kept:
@@ -110,13 +129,19 @@ def _keep(folder: Path, image: KeptImage, correction: Correction, settings: Sett
     if previous is None:
         _check_space(folder, len(image.content) + len(record), settings)
     (folder / path).parent.mkdir(exist_ok=True)
-    _write(folder, (folder / path).with_suffix(RECORD_SUFFIX), record)  # first: a record without an image is ignored
-    if previous is None:
-        _write(folder, folder / path, image.content)
-    else:
-        previous.rename(folder / path)
+    record_path = (folder / path).with_suffix(RECORD_SUFFIX)
+    _write(folder, record_path, record)  # first: a record without an image is ignored
+    try:
+        if previous is None:
+            _write(folder, folder / path, image.content)
+        else:
+            previous.rename(folder / path)
+    except OSError:
+        record_path.unlink()
+        raise
+    if previous is not None:
         previous.with_suffix(RECORD_SUFFIX).unlink(missing_ok=True)
-    return Kept(str(path), is_new=True)
+    return Kept(str(path), is_new=True, is_first=previous is None)
 
 
 def _check_space(folder: Path, added_bytes: int, settings: Settings) -> None:
@@ -135,8 +160,13 @@ def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _write(folder: Path, path: Path, content: bytes) -> None:
-    with open(folder / PART_FILE, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    (folder / PART_FILE).replace(path)
+    try:
+        with open(folder / PART_FILE, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        (folder / PART_FILE).replace(path)
+    except OSError:
+        with suppress(OSError):
+            (folder / PART_FILE).unlink()  # or a part of the file would fill the disk
+        raise

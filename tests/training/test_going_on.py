@@ -105,3 +105,11 @@ def test_another_recipes_version_is_one_sentence(tmp_path: Path) -> None:
         f"Error: {DEFAULT_MODELS / 'mnist' / '3'} has the weights of another network than dense's; --recipe names the"
         " recipe."
     )
+
+
+def test_few_corrections_are_one_sentence(tmp_path: Path) -> None:
+    (image, digit), *_ = write_digits(1, seed=1)
+    write_correction(tmp_path / "corrections", image, digit, 8, 0.9)
+    result = run_training("--from", 3, "--extra", tmp_path / "corrections", "--models", tmp_path / "models", *QUICK)
+    assert result.returncode == 2
+    assert re.search(r"has [01] images to fit to and [01] to hold out: collect some more\.$", result.stderr.strip())

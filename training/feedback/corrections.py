@@ -85,7 +85,9 @@ def choose(names: Iterable[str], corrections: Iterable[StoredCorrection]) -> lis
     by_name = {correction.path.as_posix(): correction for correction in corrections}
     names = list(names)
     if missing := [name for name in names if name not in by_name]:
-        raise DataError(f"There is no correction {missing[0]}: the list has the names, such as {min(by_name)}.")
+        raise DataError(
+            f"There is no correction {missing[0]}: its name is its path in the folder, such as {min(by_name)}."
+        )
     return [by_name[name] for name in names]
 
 

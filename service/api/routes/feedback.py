@@ -82,7 +82,7 @@ def _keep(sent: SentCorrection, answer: CorrectedAnswer, model: ModelName) -> fl
         sent.digit, answer.digit, answer.confidence, model.version, time, UNSET if sent.box is None else sent.box
     )
     kept = store.keep(answer.image, correction, settings())
-    if kept.is_new and sent.digit != answer.digit:
+    if kept.is_first and sent.digit != answer.digit:
         metrics.child(metrics.CORRECTIONS, model.version, store.folder_name(sent.digit)).inc()
     document = KeptCorrection(kept.path, sent.digit, answer.digit, answer.confidence, model)
     return json_response(document, 201 if kept.is_new else 200)

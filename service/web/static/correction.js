@@ -5,7 +5,6 @@
  * @typedef {object} Answer
  * @property {Blob} image
  * @property {Digit | Failure} digit  A failure: the service sees no digit.
- * @property {boolean} isAlone  The image has no other digit.
  */
 
 import { correct, sentence } from "./service.js";
@@ -17,6 +16,10 @@ const correction = element("correction");
 
 /** @type {WeakMap<Digit | Failure, string>} what digits were corrected to */
 const corrected = new WeakMap();
+/** @type {WeakMap<Digit | Failure, string>} why the last corrections of digits are not kept */
+const problems = new WeakMap();
+/** @type {Set<Digit | Failure>} digits whose corrections are on their way */
+const pending = new Set();
 /** @type {Answer | null} */
 let shown = null;
 
@@ -34,30 +37,33 @@ export function hideCorrection() {
   correction.hidden = true;
 }
 
-/** Send a correction, unless one is on its way. The thanks are only shown beside the answer that was corrected. */
+/** Send a correction, unless one of the same digit is on its way. What came of it is shown beside this digit. */
 async function send(value) {
-  const answer = shown;
-  if (correction.hasAttribute("aria-busy")) return;
-  correction.setAttribute("aria-busy", "true");
+  const { image, digit } = shown;
+  if (pending.has(digit)) return;
+  pending.add(digit);
+  problems.delete(digit);
+  showState();
   try {
-    await correct(answer.image, value, answer.isAlone ? null : answer.digit.box);
-    corrected.set(answer.digit, value);
-    if (shown === answer) showState();
+    await correct(image, value, digit.box);
+    corrected.set(digit, value);
   } catch (error) {
-    if (shown === answer) showState(sentence(error));
-  } finally {
-    correction.removeAttribute("aria-busy");
+    problems.set(digit, sentence(error));
   }
+  pending.delete(digit);
+  if (shown?.digit === digit) showState();
 }
 
-function showState(problem = "") {
-  const value = corrected.get(shown.digit);
+function showState() {
+  const { digit } = shown;
+  const [value, problem] = [corrected.get(digit), problems.get(digit)];
+  correction.setAttribute("aria-busy", String(pending.has(digit)));
   for (const button of buttons()) {
     button.setAttribute("aria-pressed", String(button.value === value));
-    button.disabled = button.value === String(shown.digit.digit ?? NO_DIGIT) && value === undefined;
+    button.disabled = button.value === String(digit.digit ?? NO_DIGIT) && value === undefined;
   }
-  element("thanks").textContent = value === undefined || problem ? "" : "Thank you, it is kept.";
-  element("correction-problem").textContent = problem;
+  element("thanks").textContent = value === undefined || problem || pending.has(digit) ? "" : "Thank you, it is kept.";
+  element("correction-problem").textContent = problem ?? "";
 }
 
 function buttons() {

@@ -48,7 +48,7 @@ export function showReading(reading, file) {
 export function showFailure(failure, file) {
   showNoReading();
   showError(failure.error);
-  if (failure.code === "no_digit") offerCorrection({ image: file, digit: failure, isAlone: true });
+  if (failure.code === "no_digit") offerCorrection({ image: file, digit: failure });
 }
 
 export function showNoReading() {
@@ -65,7 +65,7 @@ export function select(index) {
   markDigit(index);
   markBox(index);
   showDigit(digit);
-  offerCorrection({ image: sent, digit, isAlone: digits.length === 1 });
+  offerCorrection({ image: sent, digit });
   awaitFigures();
   explainer.explain(digit).then((explanation) => selected === digit && showFigures(explanation));
 }

@@ -49,7 +49,7 @@ export function explain(/** @type {Blob} */ image, /** @type {AbortSignal} */ si
  * Keep an image and the digit that it shows, or that one of its boxes shows.
  * @param {Blob} image
  * @param {string} digit 0 to 9, or none
- * @param {number[] | null} box of the digit, if the image has others
+ * @param {number[]} [box] of the digit, if the service reads one
  */
 export async function correct(image, digit, box) {
   const form = new FormData();
