@@ -67,6 +67,35 @@ class UnwritableDrawing(ServiceError):
         return cls(f"Nothing can be drawn to {path}: {os_reason(error)}.")
 
 
+class UnwritableOutput(ServiceError):
+    """The output of the command line can't be written, or is there already."""
+
+    code = "unwritable_output"
+
+
+class OutputMismatch(ServiceError):
+    """The output that a run is to go on with holds the answers of other images."""
+
+    code = "output_mismatch"
+
+
+class WrongColumn(ServiceError):
+    """A Parquet file has no column of images, or several."""
+
+    code = "wrong_column"
+
+
+class MissingPackage(ServiceError):
+    """Something needs a package that isn't installed."""
+
+    code = "missing_package"
+
+    @classmethod
+    def of(cls, feature: str, package: str, extra: str) -> "MissingPackage":
+        """Return the error of a feature that needs the package of an extra."""
+        return cls(f"{feature} needs {package}, which can't be imported: pip install 'mnist-service[{extra}]'.")
+
+
 class WorkerLost(ServiceError):
     """A worker process of the command line died."""
 

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from service.cli import output
+from service.batch import names
 from service.errors import UnreadableFile, WrongLabels, os_reason
 
 COLUMNS = ("file", "digit")
@@ -21,15 +21,15 @@ def read_table(table: str) -> list[tuple[str, int]]:
 
     """
     if not table.lower().endswith((".csv", ".tsv")):
-        raise WrongLabels(f"{output.title(table)} is neither a folder nor a table of labels, .csv or .tsv.")
+        raise WrongLabels(f"{names.title(table)} is neither a folder nor a table of labels, .csv or .tsv.")
     try:
         # File names may hold any bytes. Spreadsheets write a byte order mark.
         with open(table, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             return _parse_table(file, table)
     except OSError as error:
-        raise UnreadableFile(f"{output.title(table)} can't be read: {os_reason(error)}.") from error
+        raise UnreadableFile(f"{names.title(table)} can't be read: {os_reason(error)}.") from error
     except csv.Error as error:
-        raise WrongLabels(f"{output.title(table)} is not a table: {error}.") from error
+        raise WrongLabels(f"{names.title(table)} is not a table: {error}.") from error
 
 
 def _parse_table(lines: Iterable[str], table: str) -> list[tuple[str, int]]:
@@ -44,7 +44,7 @@ def _find_columns(header: Sequence[str], table: str) -> list[int]:
     titles = [title.strip().lower() for title in header]
     if missing := [column for column in COLUMNS if column not in titles]:
         raise WrongLabels(
-            f"{output.title(table)} has no column {' and '.join(missing)}: its first line names file and digit."
+            f"{names.title(table)} has no column {' and '.join(missing)}: its first line names file and digit."
         )
     return [titles.index(column) for column in COLUMNS]
 
@@ -55,7 +55,7 @@ def _pick_cells(row: Sequence[str], columns: Iterable[int]) -> tuple[str, str]:
 
 
 def _check_cells(cells: Sequence[tuple[int, str, str]], table: str) -> None:
-    title = output.title(table)
+    title = names.title(table)
     if nameless := [line for line, name, _ in cells if not name or "\0" in name]:
         raise WrongLabels(f"{title} names no file in line {nameless[0]}.")
     if wrong := [(line, digit) for line, _, digit in cells if digit not in DIGITS]:
@@ -66,4 +66,4 @@ def _check_cells(cells: Sequence[tuple[int, str, str]], table: str) -> None:
         )
     for name, count in Counter(os.path.normpath(name) for _, name, _ in cells).most_common(1):
         if count > 1:
-            raise WrongLabels(f"{title} names {output.title(name)} {count} times.")
+            raise WrongLabels(f"{title} names {names.title(name)} {count} times.")

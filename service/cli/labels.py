@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.cli import image_files, label_table, output
+from service.batch import image_files
+from service.batch.names import as_unicode, printable, title
+from service.cli import label_table
 from service.cli.label_table import DIGITS
 from service.errors import UnreadableFile, WrongLabels
 
@@ -54,7 +56,7 @@ def load_labels(source: str) -> Labels:
 
     """
     if not os.path.exists(source):
-        raise UnreadableFile(f"There is no folder or file {output.title(source)}.")
+        raise UnreadableFile(f"There is no folder or file {title(source)}.")
     labels = _load_folder(source) if os.path.isdir(source) else Labels(_load_table(source), {})
     if not labels.images:
         raise WrongLabels(_describe_absence(source, labels))
@@ -68,7 +70,7 @@ def describe_left_out(left_out: dict[str, list[str]]) -> list[str]:
 
 def list_names(names: Sequence[str]) -> str:
     """Return the number of files and the first of their names."""
-    first = ", ".join(map(output.printable, names[:MAX_NAMES]))
+    first = ", ".join(map(printable, names[:MAX_NAMES]))
     rest = len(names) - MAX_NAMES
     return f"{len(names)} file{'s' * (len(names) != 1)} ({first}{f' and {rest} more' if rest > 0 else ''})"
 
@@ -76,7 +78,7 @@ def list_names(names: Sequence[str]) -> str:
 def _describe_absence(source: str, labels: Labels) -> str:
     notes = "".join(f" {note}" for note in describe_left_out(labels.left_out))
     return (
-        f"No image in {output.title(source)} has a label. A label is a folder 0 to 9, a name such as 7_x.png, or a "
+        f"No image in {title(source)} has a label. A label is a folder 0 to 9, a name such as 7_x.png, or a "
         f"row of labels.csv with the columns file and digit.{notes}"
     )
 
@@ -85,7 +87,7 @@ def _load_folder(folder: str) -> Labels:
     tables = [name for name in TABLES if os.path.isfile(os.path.join(folder, name))]
     if len(tables) > 1:
         raise WrongLabels(
-            f"{output.title(folder)} has {' and '.join(tables)}: name the one that counts, in place of the folder."
+            f"{title(folder)} has {' and '.join(tables)}: name the one that counts, in place of the folder."
         )
     return _label_by_table(folder, os.path.join(folder, tables[0])) if tables else _label_by_names(folder)
 
@@ -93,8 +95,7 @@ def _load_folder(folder: str) -> Labels:
 def _label_by_table(folder: str, table: str) -> Labels:
     images = _load_table(table)
     listed = {os.path.normpath(image.path) for image in images}
-    # The list holds the folder itself if the folder has no images: a table may list images elsewhere.
-    paths = [path for path in image_files.find_images([folder]) if not os.path.isdir(path)]
+    paths = [path for path, is_image in image_files.walk(folder) if is_image and not os.path.isdir(path)]
     unlisted = [_relative_name(path, folder) for path in paths if os.path.normpath(path) not in listed]
     return Labels(images, {"unlabelled": unlisted} if unlisted else {})
 
@@ -121,9 +122,9 @@ def _find_images(folder: str) -> list[str]:
         UnreadableFile: there are no images, or a folder below can't be opened.
 
     """
-    paths = image_files.find_images([folder])
+    paths = [path for path, is_image in image_files.walk(folder) if is_image] or [folder]
     for path in filter(os.path.isdir, paths):
-        raise UnreadableFile(f"There is no image in {output.title(path)}, or it can't be opened.")
+        raise UnreadableFile(f"There is no image in {title(path)}, or it can't be opened.")
     return paths
 
 
@@ -141,7 +142,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _relative_name(path: str, folder: str) -> str:
-    return output.as_unicode(os.path.relpath(path, folder))
+    return as_unicode(os.path.relpath(path, folder))
 
 
 def _find_digits(path: str, folder: str) -> set[int]:

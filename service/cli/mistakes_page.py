@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.cli import batch_predict, image_files, output, score_text
+from service.batch import image_files, tasks
+from service.batch.names import title
+from service.cli import score_text
 from service.cli.scores import Report, ScoredImage
 from service.errors import ServiceError, UnwritablePage, os_reason
 from service.inference.predictor import Predictor
@@ -40,7 +42,7 @@ def check_target(path: str) -> None:
     """
     folder = os.path.dirname(path) or os.curdir
     if os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        raise UnwritablePage(f"The page can't be written to {output.title(path)}.")
+        raise UnwritablePage(f"The page can't be written to {title(path)}.")
 
 
 def write(path: str, report: Report, images: Sequence[ScoredImage], settings: Settings) -> None:
@@ -52,7 +54,7 @@ def write(path: str, report: Report, images: Sequence[ScoredImage], settings: Se
 
     """
     mistakes = worst_first(images)
-    predictor = batch_predict.load_predictor(settings)
+    predictor = tasks.load_predictor(settings)
     page = _load_template().render(
         scores=report.scores,
         notes=score_text.list_notes(report),
@@ -63,7 +65,7 @@ def write(path: str, report: Report, images: Sequence[ScoredImage], settings: Se
         with open(path, "w", encoding="utf-8") as file:
             file.write(page)
     except OSError as error:
-        raise UnwritablePage(f"The page can't be written to {output.title(path)}: {os_reason(error)}.") from error
+        raise UnwritablePage(f"The page can't be written to {title(path)}: {os_reason(error)}.") from error
 
 
 def worst_first(images: Sequence[ScoredImage]) -> list[ScoredImage]:

@@ -83,7 +83,7 @@ def _load_all(versions: Mapping[int, Path], settings: Settings) -> dict[int, Loa
 
 
 def _load(version: Path, settings: Settings) -> LoadResult:
-    from service.cli.batch_predict import without_standard_error
+    from service.batch.tasks import without_standard_error
 
     try:
         with without_standard_error():

@@ -1,98 +1,40 @@
-"""One row for each file, in a table for people, in CSV or in JSON lines; and errors as messages."""
+"""Rows on standard output: a table for people, CSV or JSON lines; and errors as messages."""
 
-import csv
-import io
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import click
-import msgspec
 
+from service.batch import rows
+from service.batch.names import as_unicode, printable
+from service.batch.references import Reference
+from service.batch.rows import Answer, Layout
 from service.errors import ServiceError
-from service.inference.schemas import ErrorResponse, Prediction, Reading
 
 Format = Literal["table", "csv", "jsonl"]
-Answer = TypeVar("Answer", bound=msgspec.Struct)
-
-
-@dataclass(frozen=True)
-class Layout(Generic[Answer]):
-    """The columns of one kind of answer, in a table and in CSV. JSON has all fields of an answer."""
-
-    table_header: str
-    table_text: Callable[[Answer], str]
-    csv_header: Sequence[str]
-    csv_cells: Callable[[Answer], list[object]]
-
-
-def _prediction_table_text(prediction: Prediction) -> str:
-    return f"{prediction.digit:5}  {prediction.confidence:10.2%}{_uncertain_mark(prediction.uncertain)}"
-
-
-def _prediction_csv_cells(prediction: Prediction) -> list[object]:
-    return [prediction.digit, prediction.confidence, _format_boolean(prediction.uncertain), *prediction.probabilities]
-
-
-def _reading_table_text(reading: Reading) -> str:
-    return reading.text.replace("\n", " ") + _uncertain_mark(_is_uncertain(reading))
-
-
-def _reading_csv_cells(reading: Reading) -> list[object]:
-    confidence = min(digit.confidence for digit in reading.digits)
-    return [reading.text, len(reading.digits), confidence, _format_boolean(_is_uncertain(reading))]
-
-
-def _is_uncertain(reading: Reading) -> bool:
-    return any(digit.uncertain for digit in reading.digits)
-
-
-def _uncertain_mark(uncertain: bool) -> str:
-    return "  uncertain" if uncertain else ""
-
-
-def _format_boolean(value: bool) -> str:
-    return "true" if value else "false"  # as in JSON
-
-
-PREDICTIONS = Layout(
-    "digit  confidence",
-    _prediction_table_text,
-    ["digit", "confidence", "uncertain", *(f"p{digit}" for digit in range(10))],
-    _prediction_csv_cells,
-)
-READINGS = Layout("text", _reading_table_text, ["text", "digits", "confidence", "uncertain"], _reading_csv_cells)
 
 
 def write_rows(
-    row_format: Format, layout: Layout[Answer], files: Sequence[str], outcomes: Iterable[Answer | ServiceError]
+    row_format: Format, layout: Layout[Answer], answers: Iterable[tuple[Reference, Answer | ServiceError]], width: int
 ) -> bool:
-    """Write a row for each file to standard output as soon as its outcome is there. Return whether none is an error."""
-    all_answered, width = True, _column_width(files)
-    for number, (file, outcome) in enumerate(zip(files, outcomes, strict=True)):
+    """Write a row for each image to standard output as soon as it is there. Return whether none is an error.
+
+    Args:
+        row_format: the form of the rows.
+        layout: the columns of the rows.
+        answers: each image with its outcome.
+        width: the width of the column of names in a table.
+
+    """
+    all_answered = True
+    for number, (reference, outcome) in enumerate(answers):
         if number == 0 and row_format != "jsonl":
             click.echo(_format_header(row_format, layout, width))
-        click.echo(_format_row(row_format, layout, as_unicode(file), outcome, width).encode())
+        click.echo(_format_row(row_format, layout, reference.name, outcome, width).encode())
         all_answered &= not isinstance(outcome, ServiceError)
     return all_answered
-
-
-def as_unicode(name: str) -> str:
-    """Return a file's name in valid Unicode, for JSON and HTML. File names may hold any bytes."""
-    return os.fsencode(name).decode(errors="replace")
-
-
-def printable(name: str) -> str:
-    """Return a file's name for a terminal, without control characters."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
-
-
-def title(path: str) -> str:
-    """Return a file's path for a message."""
-    return printable(as_unicode(path))
 
 
 @contextmanager
@@ -104,45 +46,23 @@ def cli_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
-def _column_width(files: Sequence[str]) -> int:
+def column_width(names: Sequence[str]) -> int:
+    """Return the width of the column of names in a table."""
     space = shutil.get_terminal_size().columns - len("  digit  confidence  uncertain")
-    return max(len("file"), min(space, max(map(len, files))))
+    return max(len("file"), min(space, max(map(len, names))))
 
 
 def _format_header(row_format: Format, layout: Layout[Answer], width: int) -> str:
-    if row_format == "table":
-        return f"{'file':{width}}  {layout.table_header}"
-    return _format_csv_line(["file", *layout.csv_header, "error", "code"])
+    return f"{'file':{width}}  {layout.table_header}" if row_format == "table" else rows.format_csv_header(layout)
 
 
 def _format_row(
     row_format: Format, layout: Layout[Answer], name: str, outcome: Answer | ServiceError, width: int
 ) -> str:
     if row_format == "table":
-        return f"{printable(name):{width}}  {_format_table_text(layout, outcome)}"
-    if row_format == "csv":
-        return _format_csv_line(_format_csv_cells(layout, name, outcome))
-    return _format_json_line(name, outcome)
+        return f"{printable(as_unicode(name)):{width}}  {_format_table_text(layout, outcome)}"
+    return rows.format_csv_row(layout, name, outcome) if row_format == "csv" else rows.format_json_row(name, outcome)
 
 
 def _format_table_text(layout: Layout[Answer], outcome: Answer | ServiceError) -> str:
-    if isinstance(outcome, ServiceError):
-        return str(outcome)
-    return layout.table_text(outcome)
-
-
-def _format_csv_cells(layout: Layout[Answer], name: str, outcome: Answer | ServiceError) -> list[object]:
-    if isinstance(outcome, ServiceError):
-        return [name, *[""] * len(layout.csv_header), outcome, outcome.code]
-    return [name, *layout.csv_cells(outcome), "", ""]
-
-
-def _format_csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue().removesuffix("\r\n")
-
-
-def _format_json_line(name: str, outcome: msgspec.Struct | ServiceError) -> str:
-    struct = ErrorResponse.of(outcome) if isinstance(outcome, ServiceError) else outcome
-    return msgspec.json.encode({"file": name} | msgspec.structs.asdict(struct)).decode()
+    return str(outcome) if isinstance(outcome, ServiceError) else layout.table_text(outcome)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.cli.labels import describe_left_out
-from service.cli.output import printable
+from service.batch.names import printable
 from service.cli.scores import Confusion, Report, Score, describe_unopened
 
 MAX_CONFUSIONS = 10

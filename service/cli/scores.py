@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from service.cli.batch_predict import PredictionOutcome
+from service.batch.tasks import PredictionOutcome
 from service.cli.labels import LabelledImage, Labels, list_names
 from service.errors import ServiceError, UnreadableFile
 from service.inference.schemas import ModelName, Prediction

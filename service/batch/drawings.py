@@ -6,7 +6,7 @@ from statistics import median
 
 from PIL import Image, ImageDraw, ImageFont
 
-from service.cli import output
+from service.batch.names import title
 from service.errors import UnwritableDrawing
 from service.inference import visualization
 from service.inference.schemas import ReadDigit, Reading
@@ -42,7 +42,7 @@ def write(target: str, data: bytes, reading: Reading, settings: Settings) -> Non
         os.makedirs(os.path.dirname(target), exist_ok=True)
         drawing.save(target, "PNG")
     except OSError as error:
-        raise UnwritableDrawing.at(output.title(target), error) from error
+        raise UnwritableDrawing.at(title(target), error) from error
 
 
 def draw(image: Gray, reading: Reading, reduction: float = 1.0) -> Image.Image:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from service.cli import output
-from service.cli.image_files import STANDARD_INPUT
+from service.batch.names import title
+from service.batch.image_files import STANDARD_INPUT
 from service.errors import UnwritableDrawing
 
 STANDARD_INPUT_STEM = "stdin"
@@ -52,13 +52,13 @@ def _check_overwrites(targets: Sequence[str], paths: Sequence[str]) -> None:
     images = set(map(os.path.realpath, paths))
     for target in targets:
         if os.path.realpath(target) in images:
-            raise UnwritableDrawing(f"The drawing {output.title(target)} would replace an image: name another folder.")
+            raise UnwritableDrawing(f"The drawing {title(target)} would replace an image: name another folder.")
 
 
 def _create_folder(folder: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise UnwritableDrawing.at(output.title(folder), error) from error
+        raise UnwritableDrawing.at(title(folder), error) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UnwritableDrawing(f"Nothing can be drawn to {output.title(folder)}: it can't be written to.")
+        raise UnwritableDrawing(f"Nothing can be drawn to {title(folder)}: it can't be written to.")
