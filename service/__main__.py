@@ -2,19 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 import msgspec
 
 from service import __version__
 from service.api import auth, cors, proxies
-from service.cli import output
 from service.cli.models import models_group
 from service.cli.output import cli_errors
-from service.errors import ServiceError
 from service.feedback import store as corrections
 from service.models import loading, models_folder
 from service.preparation import finder
@@ -22,13 +20,11 @@ from service.server import grpc
 from service.settings import Settings, bind_address, read_settings, variable
 
 if TYPE_CHECKING:
+    from service.batch.rows import Answer
+    from service.batch.tasks import Task
     from service.cli.labels import Labels
     from service.cli.scores import ScoredImage
     from service.inference.predictor import Preparation
-
-Item = TypeVar("Item")
-
-MAX_LEFT_OUT_NAMES = 5  # in the message
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -80,17 +76,33 @@ def serve() -> None:
 main.add_command(models_group)
 
 
-_paths_argument = click.argument("paths", metavar="FILE-OR-FOLDER...", nargs=-1, required=True)
-_format_option = click.option(
-    "--format",
-    "row_format",
-    type=click.Choice(get_args(output.Format)),
-    help="[default: table on a terminal, else csv]",
-)
+def _image_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the arguments and options of the commands that answer images."""
+    for option in reversed(
+        (
+            click.argument("paths", metavar="SOURCE...", nargs=-1, required=True),
+            click.option(
+                "--format",
+                "row_format",
+                type=click.Choice(["table", "csv", "jsonl", "parquet"]),
+                help="[default: table on a terminal, else csv; that of the output's suffix]",
+            ),
+            click.option(
+                "--output",
+                metavar="ADDRESS",
+                default="",
+                help="File, such as a.csv; or folder, for a file for each 1,024 images.",
+            ),
+            click.option("--resume", is_flag=True, help="Go on with an output that is there, where it ends."),
+            click.option("--column", metavar="NAME", help="Column of the images in Parquet files."),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @main.command("predict")
-@_paths_argument
+@_image_options
 @click.option(
     "--prepare",
     "preparation",
@@ -99,71 +111,49 @@ _format_option = click.option(
     show_default=True,
     help="auto: find the digit and draw it as MNIST does. none: use the pixels unchanged, 28x28.",
 )
-@_format_option
-def predict(paths: Sequence[str], preparation: "Preparation", row_format: output.Format | None) -> None:
-    """Predict the digit in each image file, without a server.
+def predict(paths: Sequence[str], preparation: "Preparation", column: str | None, **destination: Any) -> None:
+    """Predict the digit in each image, without a server.
 
-    Folders are searched for images, at any depth; - is standard input. If a file can't be predicted, its row has the
-    error, the other files are still predicted, and the exit code is 1.
+    A source is a file, a folder, which is searched at any depth, a zip or tar archive, a Parquet file with a column of
+    bytes, or an address of fsspec, such as s3://bucket/*.zip; - is standard input. If an image can't be predicted, its
+    row has the error, the others are still predicted, and the exit code is 1.
     """
-    from service.cli import batch_predict, image_files
+    from service.batch.tasks import PredictTask
 
-    settings, images = _read_settings(), image_files.find_images(paths)
-    _print_left_out(image_files.find_other_files(paths))
-    _write_rows(
-        row_format,
-        output.PREDICTIONS,
-        images,
-        batch_predict.predict_files(images, settings, preparation),
-        batch_predict.PREDICT_CHUNK_FILES,
-    )
+    settings = _read_settings()
+    _answer(PredictTask(settings, preparation), paths, column, **destination)
 
 
 @main.command("read")
-@_paths_argument
-@_format_option
-@click.option("--draw", "folder", metavar="FOLDER", help="Write each image there, with a box around each digit.")
-def read(paths: Sequence[str], row_format: output.Format | None, folder: str | None) -> None:
-    """Read all digits in image files, in reading order, without a server.
+@_image_options
+@click.option("--draw", "drawings", metavar="FOLDER", help="Write each image there, with a box around each digit.")
+def read(paths: Sequence[str], column: str | None, drawings: str | None, **destination: Any) -> None:
+    """Read all digits in images, in reading order, without a server.
 
-    Folders are searched for images, at any depth; - is standard input. If a file can't be read, its row has the error,
-    the other files are still read, and the exit code is 1.
+    A source is a file, a folder, which is searched at any depth, a zip or tar archive, a Parquet file with a column of
+    bytes, or an address of fsspec, such as s3://bucket/*.zip; - is standard input. If an image can't be read, its row
+    has the error, the others are still read, and the exit code is 1.
     """
-    from service.cli import batch_predict, image_files, targets
+    from service.batch.tasks import ReadTask
 
-    settings, images = _read_settings(), image_files.find_images(paths)
-    _print_left_out(image_files.find_other_files(paths))
-    with cli_errors():
-        drawings = targets.plan_targets(images, folder) if folder is not None else None
-    _write_rows(
-        row_format,
-        output.READINGS,
-        images,
-        batch_predict.read_files(images, settings, drawings),
-        batch_predict.READ_CHUNK_FILES,
-    )
+    settings = _read_settings()
+    _answer(ReadTask(settings), paths, column, drawings, **destination)
 
 
-def _print_left_out(files: Sequence[str]) -> None:
-    """Print the files in folders that aren't images by their suffix to standard error."""
-    if files:
-        names = ", ".join(map(output.title, files[:MAX_LEFT_OUT_NAMES])) + ", ..." * (len(files) > MAX_LEFT_OUT_NAMES)
-        click.echo(f"Left out, not images by their suffix: {names} ({len(files)} in all).", err=True)
-
-
-def _write_rows(
-    row_format: output.Format | None,
-    layout: output.Layout[output.Answer],
-    files: Sequence[str],
-    outcomes: Generator[output.Answer | ServiceError, None, None],
-    chunk: int,
+def _answer(
+    task: "Task[Answer]",
+    paths: Sequence[str],
+    column: str | None,
+    drawings: str | None = None,
+    **destination: Any,
 ) -> NoReturn:
-    """Write the outcomes of files as they come, and exit."""
-    with cli_errors(), closing(outcomes):
-        row_format = row_format or ("table" if sys.stdout.isatty() else "csv")
-        # On a terminal the rows themselves show the progress.
-        items = outcomes if sys.stdout.isatty() else _show_progress(outcomes, len(files), chunk)
-        all_answered = output.write_rows(row_format, layout, files, items)
+    """Answer all images of the sources, and exit."""
+    from service.batch.sources import Sources
+    from service.cli import batch
+
+    with cli_errors():
+        sources = Sources(paths, task.settings.max_bytes, column)
+        all_answered = batch.answer(task, sources, batch.Destination(**destination), drawings)
     sys.exit(not all_answered)
 
 
@@ -196,22 +186,17 @@ def evaluate(source: str, report_format: Literal["text", "json"], page: str | No
 
 
 def _predict_labelled(labels: "Labels", settings: Settings) -> "list[ScoredImage]":
-    from service.cli import batch_predict, scores
+    from service.batch import progress
+    from service.batch.processes import Processes
+    from service.batch.references import File, split
+    from service.batch.tasks import PredictTask
+    from service.cli import scores
 
-    paths = [image.path for image in labels.images]
-    with closing(batch_predict.predict_files(paths, settings)) as outcomes:
-        return scores.pair_outcomes(labels, _show_progress(outcomes, len(paths), batch_predict.PREDICT_CHUNK_FILES))
-
-
-def _show_progress(outcomes: Iterable[Item], count: int, chunk: int) -> Iterable[Item]:
-    """Yield outcomes, and show a progress bar on a terminal if there are many."""
-    from service.cli import batch_predict
-
-    if count <= batch_predict.SERIAL_CHUNKS * chunk or not sys.stderr.isatty():
-        yield from outcomes
-    else:
-        with click.progressbar(outcomes, count, file=sys.stderr, show_pos=True, update_min_steps=chunk) as bar:
-            yield from bar
+    task = PredictTask(settings)
+    chunks = split((File(image.path) for image in labels.images), task.chunk_images)
+    with closing(Processes(settings.workers).answer_chunks(task, chunks)) as answers:
+        outcomes = (outcome for _, outcome in answers)
+        return scores.pair_outcomes(labels, progress.watched(outcomes, len(labels.images), task.chunk_images))
 
 
 def _read_settings(needs_version: bool = True) -> Settings:

@@ -44,6 +44,12 @@ class UnreadableFile(ServiceError):
     code = "unreadable_file"
 
 
+class StoreUnavailable(UnreadableFile):
+    """A store at an address does not answer, or refuses everything: the command ends, and can go on later."""
+
+    code = "store_unavailable"
+
+
 class WrongLabels(ServiceError):
     """The labels of images to evaluate are missing or invalid."""
 

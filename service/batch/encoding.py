@@ -16,7 +16,9 @@ def encode(
 ) -> bytes:
     """Return the file with a row for each image."""
     if file_format == "parquet":
-        return encode_parquet(layout, names, outcomes)
+        file = io.BytesIO()
+        import_pyarrow().parquet.write_table(make_table(layout, names, outcomes), file)
+        return file.getvalue()
     head = [header] if (header := format_header(file_format, layout)) else []
     return "".join(
         [*head, *(format_row(file_format, layout, *row) for row in zip(names, outcomes, strict=True))]
@@ -35,27 +37,19 @@ def format_row(file_format: FileFormat, layout: Layout[Answer], name: str, outco
     return rows.format_json_row(name, outcome) + "\n"
 
 
-def encode_parquet(layout: Layout[Answer], names: Sequence[str], outcomes: Sequence[Answer | ServiceError]) -> bytes:
-    """Return a Parquet file with the columns of the CSV file."""
+def make_table(layout: Layout[Answer], names: Sequence[str], outcomes: Sequence[Answer | ServiceError]) -> Any:
+    """Return pyarrow's table with the columns of the CSV file."""
+    cells = zip(*(rows.to_cells(layout, *row) for row in zip(names, outcomes, strict=True)), strict=True)
+    schema = make_schema(layout)
+    columns = [import_pyarrow().array(column, kind) for column, kind in zip(cells, schema.types, strict=True)]
+    return import_pyarrow().table(columns, schema=schema)
+
+
+def make_schema(layout: Layout[Answer]) -> Any:
+    """Return pyarrow's schema of a Parquet file. Probabilities are those of the model, float32."""
     pyarrow = import_pyarrow()
-    from pyarrow import parquet
-
-    table = [rows.to_cells(layout, *row) for row in zip(names, outcomes, strict=True)]
-    schema = _schema(layout)
-    columns = [
-        pyarrow.array(column, field.type) for column, field in zip(zip(*table, strict=True), schema, strict=True)
-    ]
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns, schema=schema), file)
-    return file.getvalue()
-
-
-def _schema(layout: Layout[Answer]) -> Any:
-    import pyarrow
-
     types = {str: pyarrow.string(), int: pyarrow.int32(), float: pyarrow.float32(), bool: pyarrow.bool_()}
-    text = [(name, pyarrow.string()) for name in ("file", "error", "code")]
-    return pyarrow.schema([text[0], *((name, types[kind]) for name, kind in layout.columns.items()), *text[1:]])
+    return pyarrow.schema([(name, types[layout.columns.get(name, str)]) for name in rows.column_names(layout)])
 
 
 def import_pyarrow() -> Any:

@@ -1,28 +1,29 @@
 """Answers in a folder of parts: each is written whole or not at all, so that a run that was killed can go on."""
 
 import re
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice
-from typing import Generic, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
-from service.batch import encoding, processes, storage
+from service.batch import encoding, storage
 from service.batch.encoding import FileFormat
 from service.batch.names import as_unicode, title
-from service.batch.references import Chunk, Reference
+from service.batch.progress import Progress, Report
+from service.batch.references import Reference, split
 from service.batch.rows import Answer
 from service.batch.tasks import Task
 from service.errors import OutputMismatch, ServiceError, UnwritableOutput
 
-# A multiple of all chunks, so that parts hold whole chunks. Its rows take some 3 MB as CSV, and seconds of a core.
-PART_IMAGES = 10_240
+if TYPE_CHECKING:
+    from service.batch.engine import Engine
+
+# A multiple of all chunks, so that parts hold whole chunks. Photos of 12 megapixels take 37 s of a core.
+PART_IMAGES = 1024
 
 PART_FILE = re.compile(r"part-(\d{6,})-[0-9a-f]{8}\.(?:csv|jsonl|parquet)")
 
 Outcomes = Sequence[Answer | ServiceError]
-AnswerChunks = Callable[[Task[Answer], Iterable[Chunk]], Generator[tuple[Reference, Answer | ServiceError], None, None]]
 
 
 class Part(NamedTuple):
@@ -30,17 +31,6 @@ class Part(NamedTuple):
 
     number: int
     references: Sequence[Reference]
-
-
-class Progress(NamedTuple):
-    """How many images have been answered since the last report, how many of them by an error, and how many earlier."""
-
-    images: int = 0
-    errors: int = 0
-    earlier: int = 0
-
-
-Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -51,6 +41,29 @@ class PartFolder(Generic[Answer]):
     file_format: FileFormat
     task: Task[Answer]
 
+    def prepare(self, resume: bool) -> None:
+        """Check that the folder has no parts, unless a run goes on with them.
+
+        Raises:
+            UnwritableOutput: it has one.
+
+        """
+        if not resume and self._list_files():
+            raise UnwritableOutput(
+                f"There are parts in {title(self.address)} already: name another output, or go on with --resume."
+            )
+
+    def write(self, references: Iterable[Reference], engine: "Engine", report: Report) -> None:
+        """Write the parts that are missing.
+
+        Raises:
+            OutputMismatch: a part holds the answers of other images.
+            ServiceError: what the engine raises.
+
+        """
+        for progress in engine.write_parts(self, self._list_missing(references, report)):
+            report(progress)
+
     def file_name(self, part: Part) -> str:
         """Return the name of a part's file, such as part-000003-5f2a9c1b.csv."""
         # The digest tells the part of other images, and of another task, apart without opening it.
@@ -58,7 +71,7 @@ class PartFolder(Generic[Answer]):
         digest = blake2b(names.encode(), digest_size=4).hexdigest()
         return f"part-{part.number:06}-{digest}.{self.file_format}"
 
-    def write(self, part: Part, outcomes: Outcomes[Answer]) -> Progress:
+    def write_part(self, part: Part, outcomes: Outcomes[Answer]) -> Progress:
         """Write the answers of a part, whole or not at all.
 
         Raises:
@@ -68,9 +81,9 @@ class PartFolder(Generic[Answer]):
         names = [reference.name for reference in part.references]
         data = encoding.encode(self.file_format, self.task.layout, names, outcomes)
         storage.write_whole(storage.join(self.address, self.file_name(part)), data)
-        return Progress(len(outcomes), sum(isinstance(outcome, ServiceError) for outcome in outcomes))
+        return Progress.of(outcomes)
 
-    def list_missing(self, references: Iterable[Reference], report: Report) -> Iterator[Part]:
+    def _list_missing(self, references: Iterable[Reference], report: Report) -> Iterator[Part]:
         """Yield the parts that have no file yet, and report the others.
 
         Raises:
@@ -89,18 +102,6 @@ class PartFolder(Generic[Answer]):
         for file in files.values():  # of parts beyond the last
             raise self._mismatch(file)
 
-    def check_new(self) -> None:
-        """Check that the folder has no parts.
-
-        Raises:
-            UnwritableOutput: it has one.
-
-        """
-        if self._list_files():
-            raise UnwritableOutput(
-                f"There are parts in {title(self.address)} already: name another output, or go on with --resume."
-            )
-
     def _list_files(self) -> dict[int, str]:
         with storage.writing(self.address):
             names = storage.list_names(self.address)
@@ -115,23 +116,5 @@ class PartFolder(Generic[Answer]):
 
 def split_parts(references: Iterable[Reference]) -> Iterator[Part]:
     """Yield references as parts."""
-    for number, chunk in enumerate(processes.split(references, PART_IMAGES)):
+    for number, chunk in enumerate(split(references, PART_IMAGES)):
         yield Part(number, chunk)
-
-
-def write_parts(
-    folder: PartFolder[Answer], parts: Iterable[Part], answer_chunks: AnswerChunks[Answer]
-) -> Iterator[Progress]:
-    """Write parts by an engine that answers chunks in their order, and yield how far it is."""
-    begun: deque[Part] = deque()
-    answers = answer_chunks(folder.task, _begin_chunks(folder.task, parts, begun))
-    for first in answers:
-        part = begun.popleft()
-        rest = islice(answers, len(part.references) - 1)
-        yield folder.write(part, [outcome for _, outcome in (first, *rest)])
-
-
-def _begin_chunks(task: Task[Answer], parts: Iterable[Part], begun: deque[Part]) -> Iterator[Chunk]:
-    for part in parts:
-        begun.append(part)
-        yield from processes.split(part.references, task.chunk_images)

@@ -1,14 +1,18 @@
-"""The plain engine: the chunks of a task are shared out over processes of this machine."""
+"""The plain engine: processes of this machine."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from service import parallel
-from service.batch.references import Chunk, Reference
+from service.batch.parts import Part, PartFolder
+from service.batch.progress import Progress
+from service.batch.references import Chunk, Reference, split
 from service.batch.rows import Answer
-from service.batch.tasks import Task
+from service.batch.tasks import Answers, Task
 from service.errors import ServiceError
 
 # More chunks than this go to several processes: each takes half a second to start.
@@ -18,31 +22,50 @@ SERIAL_CHUNKS = 2
 PREFETCH_CHUNKS = 4
 
 
-def split(references: Iterable[Reference], size: int) -> Iterator[Chunk]:
-    """Yield references in chunks of `size`; the last may have fewer."""
-    rest = iter(references)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+@dataclass(frozen=True)
+class Processes:
+    """The plain engine: chunks are shared out over processes of this machine."""
+
+    workers: int
+
+    def answer_chunks(self, task: Task[Answer], chunks: Iterable[Chunk]) -> Answers[Answer]:
+        """Yield each image with its answer or its error, in their order. Close it to end the processes early.
+
+        Raises:
+            ModelError: no version of the model can be loaded, or the finder can't.
+            StoreUnavailable: a store with images does not answer.
+            UnwritableDrawing: a drawing can't be written.
+            WorkerLost: a process died.
+
+        """
+        rest = iter(chunks)
+        first = list(islice(rest, SERIAL_CHUNKS + 1))
+        if self.workers == 1 or len(first) <= SERIAL_CHUNKS:
+            for chunk in chain(first, rest):
+                yield from zip(chunk, task.answer(chunk), strict=True)
+        else:
+            yield from _share_out(task, chain(first, rest), self.workers)
+
+    def write_parts(self, folder: PartFolder[Answer], parts: Iterable[Part]) -> Iterator[Progress]:
+        """Write parts in their order, and yield how many images have been answered.
+
+        Raises:
+            UnwritableOutput: a part can't be written.
+            ServiceError: what `answer_chunks` raises.
+
+        """
+        begun: deque[Part] = deque()
+        with closing(self.answer_chunks(folder.task, _begin_parts(folder.task, parts, begun))) as answers:
+            for first in answers:
+                part = begun.popleft()
+                rest = islice(answers, len(part.references) - 1)
+                yield folder.write_part(part, [outcome for _, outcome in chain([first], rest)])
 
 
-def answer_chunks(
-    task: Task[Answer], chunks: Iterable[Chunk], workers: int
-) -> Generator[tuple[Reference, Answer | ServiceError], None, None]:
-    """Yield each image with its answer or its error, in their order. Close the generator to end the processes early.
-
-    Raises:
-        ModelError: no version of the model can be loaded, or the finder can't.
-        UnwritableDrawing: a drawing can't be written.
-        WorkerLost: a process died.
-
-    """
-    rest = iter(chunks)
-    first = list(islice(rest, SERIAL_CHUNKS + 1))
-    if workers == 1 or len(first) <= SERIAL_CHUNKS:
-        for chunk in chain(first, rest):
-            yield from zip(chunk, task.answer(chunk), strict=True)
-    else:
-        yield from _share_out(task, chain(first, rest), workers)
+def _begin_parts(task: Task[Answer], parts: Iterable[Part], begun: deque[Part]) -> Iterator[Chunk]:
+    for part in parts:
+        begun.append(part)
+        yield from split(part.references, task.chunk_images)
 
 
 def _share_out(

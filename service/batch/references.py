@@ -1,10 +1,13 @@
 """References to images: where each is. They are small, go to other processes, and load their image there."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeVar
 
 from service.batch import image_files, storage
 from service.errors import UnreadableFile
+
+Item = TypeVar("Item")
 
 
 class Reference(Protocol):
@@ -27,6 +30,13 @@ class Reference(Protocol):
 
 
 Chunk = Sequence[Reference]
+
+
+def split(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Yield references, or answers, in chunks of `size`; the last may have fewer."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 class File(NamedTuple):

@@ -1,15 +1,26 @@
 """Files on this machine, and at addresses of fsspec, such as s3://bucket/key."""
 
 import os
-import tempfile
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
+from service.batch import image_files
 from service.batch.names import title
-from service.errors import MissingPackage, ServiceError, TooLarge, UnreadableFile, UnwritableOutput, os_reason
+from service.errors import (
+    MissingPackage,
+    ServiceError,
+    StoreUnavailable,
+    TooLarge,
+    UnreadableFile,
+    UnwritableOutput,
+    os_reason,
+)
 
 LOCAL = "file://"
+PATTERN = re.compile(r"[*?\[]")
 BLOCK_BYTES = 2**20  # read ahead in archives and Parquet files of a store; s3fs would read 50 MB
 
 
@@ -31,7 +42,7 @@ def load_file(address: str, max_bytes: int) -> bytes:
         TooLarge: the file has more than `max_bytes` bytes; the rest is not read.
 
     """
-    with reading():
+    with reading(address):
         store, path = resolve(address)
         data = cast(bytes, store.cat_file(path, start=0, end=max_bytes + 1))
     if len(data) > max_bytes:
@@ -50,6 +61,66 @@ def open_file(address: str) -> BinaryIO:
 def too_large(max_bytes: int) -> TooLarge:
     """Return the error of an image file with more than `max_bytes` bytes."""
     return TooLarge(f"The file is too large: at most {max_bytes} bytes are read.")
+
+
+def match(address: str) -> list[str]:
+    """Return the addresses that match a pattern such as s3://bucket/*.zip; an address without one stays alone.
+
+    Raises:
+        UnreadableFile: nothing matches.
+        StoreUnavailable: the store does not answer.
+
+    """
+    if not PATTERN.search(address):
+        return [address]
+    with reading(address):
+        store, path = resolve(address)
+        matches = [_with_rest(store, name, address) for name in store.glob(path)]
+    if not matches:
+        raise UnreadableFile("Nothing matches this pattern.")
+    image_files.sort_naturally(matches)
+    return matches
+
+
+def is_folder(address: str) -> bool:
+    """Return whether there is a folder at an address of fsspec.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+
+    """
+    with reading(address):
+        store, path = resolve(address)
+        return bool(store.isdir(path))
+
+
+def walk(folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield each file in a folder of a store and below it, and whether it is an image, as `image_files.walk` does.
+
+    Raises:
+        UnreadableFile: a folder can't be read.
+        StoreUnavailable: the store does not answer.
+
+    """
+    with reading(folder):
+        store, path = resolve(folder)
+        kinds = {entry["name"].rstrip("/"): entry["type"] for entry in store.ls(path, detail=True)}
+        store.invalidate_cache()  # which would hold the whole bucket
+    kinds.pop(path.rstrip("/"), None)  # stores may have an empty object for the folder itself
+    paths = [name for name in kinds if not name.rpartition("/")[2].startswith(".")]
+    image_files.sort_naturally(paths)
+    for name in paths:
+        address = _with_rest(store, name, folder)
+        if kinds[name] == "directory":
+            yield from walk(address)
+        else:
+            yield address, image_files.is_image(name)
+
+
+def _with_rest(store: Any, path: str, address: str) -> str:
+    """Return the address of a path in the store of another address, which may be chained: zip://*.png::s3://b/a.zip."""
+    _, separator, rest = address.partition("::")
+    return cast(str, store.unstrip_protocol(path)) + separator + rest
 
 
 def list_names(folder: str) -> list[str]:
@@ -81,25 +152,43 @@ def write_whole(address: str, data: bytes) -> None:
             store, path = resolve(address)
             store.pipe_file(path, data)
         else:
-            _write_and_rename(address, data)
-
-
-def _write_and_rename(path: str, data: bytes) -> None:
-    folder, name = os.path.split(path)
-    os.makedirs(folder or os.curdir, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder or os.curdir, prefix=f".{name}-", delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())  # else a machine that loses power may keep the name without the bytes
-    os.replace(file.name, path)
+            with replacing(address) as file:
+                file.write(data)
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Turn what stores and files raise into a sentence.
+def replacing(path: str) -> Iterator[BinaryIO]:
+    """Open another file for writing, which replaces that of this path in the end. An error leaves nothing.
 
     Raises:
-        UnreadableFile: something can't be read.
+        UnwritableOutput: the file can't be written.
+
+    """
+    folder, name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}-{uuid4().hex}")
+    with writing(path):
+        os.makedirs(folder or os.curdir, exist_ok=True)
+        file = open(hidden, "xb")  # noqa: SIM115
+    try:
+        with file:
+            yield file
+            with writing(path):
+                file.flush()
+                os.fsync(file.fileno())  # else a machine that loses power may keep the name without the bytes
+        with writing(path):
+            os.replace(hidden, path)
+    except BaseException:
+        os.unlink(hidden)
+        raise
+
+
+@contextmanager
+def reading(address: str) -> Iterator[None]:
+    """Turn what files and stores raise into sentences.
+
+    Raises:
+        UnreadableFile: there is no such file, or it can't be read.
+        StoreUnavailable: the store does not answer, or refuses everything.
 
     """
     try:
@@ -107,12 +196,16 @@ def reading() -> Iterator[None]:
     except ServiceError:
         raise
     except Exception as error:  # each store's library raises its own: botocore's are no OSErrors
-        raise UnreadableFile(f"This can't be read: {_reason(error)}.") from error
+        if is_remote(address) and (not isinstance(error, OSError) or isinstance(error, ConnectionError | TimeoutError)):
+            raise StoreUnavailable(f"{title(address)} can't be read: {_reason(error)}.") from error
+        if isinstance(error, OSError):
+            raise UnreadableFile(f"This can't be read: {_reason(error)}.") from error
+        raise
 
 
 @contextmanager
 def writing(address: str) -> Iterator[None]:
-    """Turn what stores and files raise into a sentence with the address.
+    """Turn what files and stores raise into a sentence.
 
     Raises:
         UnwritableOutput: something can't be written.
@@ -123,7 +216,9 @@ def writing(address: str) -> Iterator[None]:
     except ServiceError:
         raise
     except Exception as error:  # as in `reading`
-        raise UnwritableOutput(f"Nothing can be written to {title(address)}: {_reason(error)}.") from error
+        if is_remote(address) or isinstance(error, OSError):
+            raise UnwritableOutput(f"Nothing can be written to {title(address)}: {_reason(error)}.") from error
+        raise
 
 
 def resolve(address: str) -> tuple[Any, str]:

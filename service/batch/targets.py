@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from service.batch.names import title
 from service.batch.image_files import STANDARD_INPUT
+from service.batch.names import title
 from service.errors import UnwritableDrawing
 
 STANDARD_INPUT_STEM = "stdin"

@@ -1,7 +1,7 @@
 """What is asked of the images: a prediction or a reading of each. A task goes to other processes, and is done there."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 from service.batch import drawings, rows
 from service.batch.references import Chunk, Drawn, Reference
 from service.batch.rows import Answer, Layout
-from service.errors import ServiceError
+from service.errors import ServiceError, StoreUnavailable
 from service.inference.predictor import Predictor, Preparation
 from service.inference.schemas import Prediction, Reading
 from service.models import loading
@@ -22,6 +22,7 @@ STANDARD_ERROR = 2
 
 PredictionOutcome = Prediction | ServiceError
 ReadingOutcome = Reading | ServiceError
+Answers = Generator[tuple[Reference, Answer | ServiceError], None, None]
 
 
 class Task(Protocol[Answer]):
@@ -82,6 +83,8 @@ class PredictTask:
     def _prepare(self, reference: Reference, predictor: Predictor) -> Floats | ServiceError:
         try:
             return predictor.prepare(reference.load(self.settings.max_bytes), self.preparation)
+        except StoreUnavailable:
+            raise  # not an answer: the images after it would all be errors
         except ServiceError as error:
             return error
 
@@ -110,6 +113,8 @@ class ReadTask:
         try:
             data = reference.load(self.settings.max_bytes)
             reading = predictor.read(data)
+        except StoreUnavailable:
+            raise  # not an answer: the images after it would all be errors
         except ServiceError as error:
             return error
         if isinstance(reference, Drawn):

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from service.cli.labels import describe_left_out
 from service.batch.names import printable
+from service.cli.labels import describe_left_out
 from service.cli.scores import Confusion, Report, Score, describe_unopened
 
 MAX_CONFUSIONS = 10

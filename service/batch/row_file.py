@@ -1,0 +1,183 @@
+"""Answers in one file: CSV and JSON lines, to which rows are appended, and Parquet, which is written whole."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import BinaryIO, Generic, Literal, NamedTuple
+
+import msgspec
+
+from service.batch import encoding, storage
+from service.batch.engine import Engine
+from service.batch.names import as_unicode, printable, title
+from service.batch.progress import Progress, Report
+from service.batch.references import Chunk, Reference, split
+from service.batch.rows import Answer
+from service.batch.tasks import Task
+from service.errors import OutputMismatch, ServiceError, UnwritableOutput
+
+GROUP_ROWS = 10_240  # in a row group of a Parquet file
+
+
+class _Row(msgspec.Struct):
+    """What is read of a row that is there already."""
+
+    file: str
+
+
+class _Rest(NamedTuple):
+    """What a file lacks: chunks, the rows that are there of the first of them, and where the next row belongs."""
+
+    chunks: Iterator[Chunk]
+    rows: int
+    end: int
+
+
+@dataclass(frozen=True)
+class RowFile(Generic[Answer]):
+    """A CSV file or JSON lines. A row is written as soon as it is there, and a run that was killed can go on."""
+
+    path: str
+    file_format: Literal["csv", "jsonl"]
+    task: Task[Answer]
+
+    def prepare(self, resume: bool) -> None:
+        """Check that the file does not exist, unless a run goes on with it.
+
+        Raises:
+            UnwritableOutput: it exists.
+
+        """
+        if not resume and os.path.lexists(self.path):
+            raise UnwritableOutput(f"{title(self.path)} exists already: name another output, or go on with --resume.")
+
+    def write(self, references: Iterable[Reference], engine: Engine, report: Report) -> None:
+        """Append the rows that are missing.
+
+        Raises:
+            OutputMismatch: the file has rows of other images.
+            UnwritableOutput: the file can't be written.
+            ServiceError: what the engine raises.
+
+        """
+        with storage.writing(self.path):
+            file = open(self.path, "a+b")  # noqa: SIM115
+        with file:
+            rest = self._skip_rows(file, split(references, self.task.chunk_images), report)
+            with storage.writing(self.path):
+                file.truncate(rest.end)
+                file.write(b"" if rest.end else self._header)
+            with closing(engine.answer_chunks(self.task, rest.chunks)) as answers:
+                for _ in islice(answers, rest.rows):  # a chunk is answered as a whole, or the last bits may differ
+                    pass
+                for chunk in split(answers, self.task.chunk_images):
+                    self._append(file, chunk)
+                    report(Progress.of([outcome for _, outcome in chunk]))
+
+    @property
+    def _header(self) -> bytes:
+        return encoding.format_header(self.file_format, self.task.layout).encode()
+
+    def _append(self, file: BinaryIO, answers: Iterable[tuple[Reference, Answer | ServiceError]]) -> None:
+        rows = [
+            encoding.format_row(self.file_format, self.task.layout, reference.name, outcome)
+            for reference, outcome in answers
+        ]
+        with storage.writing(self.path):
+            file.write("".join(rows).encode())
+            file.flush()
+
+    def _skip_rows(self, file: BinaryIO, chunks: Iterator[Chunk], report: Report) -> _Rest:
+        """Return what the file lacks. Each of its whole rows is compared with its image."""
+        end = self._read_header(file)
+        rows = self._read_rows(file)
+        for chunk in chunks:
+            ends = [self._check_row(reference, *row) for reference, row in zip(chunk, rows, strict=False)]
+            report(Progress(earlier=len(ends)))
+            end = ends[-1] if ends else end
+            if len(ends) < len(chunk):
+                return _Rest(chain([chunk], chunks), len(ends), end)
+        for name, _ in rows:
+            raise OutputMismatch(f"{title(self.path)} has a row of {printable(name)}, which is no image of these.")
+        return _Rest(iter(()), 0, end)
+
+    def _read_header(self, file: BinaryIO) -> int:
+        """Return where the rows begin: 0 if the file is empty, or ends in its header."""
+        file.seek(0)
+        head = file.read(len(self._header))
+        if not self._header.startswith(head):
+            raise OutputMismatch(f"{title(self.path)} has other columns than this command writes.")
+        return len(head) if head == self._header else 0
+
+    def _read_rows(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+        """Yield the name in each whole row, and where the row ends. The last row may be half written."""
+        row, end = b"", file.tell()
+        for line in file:
+            row, end = row + line, end + len(line)
+            if not line.endswith(b"\n"):
+                return
+            if self.file_format == "csv" and row.count(b'"') % 2:  # the line break is in a cell
+                continue
+            yield self._read_name(row), end
+            row = b""
+
+    def _read_name(self, row: bytes) -> str:
+        try:
+            if self.file_format == "jsonl":
+                return msgspec.json.decode(row, type=_Row).file
+            return next(csv.reader(io.StringIO(row.decode(), newline="")))[0]
+        except (ValueError, IndexError, csv.Error, msgspec.MsgspecError) as error:
+            raise OutputMismatch(f"{title(self.path)} has a row that this command can't have written.") from error
+
+    def _check_row(self, reference: Reference, name: str, end: int) -> int:
+        if name != as_unicode(reference.name):
+            raise OutputMismatch(
+                f"{title(self.path)} has a row of {printable(name)} where {title(reference.name)} is next: the images "
+                "are others than before. Name another output."
+            )
+        return end
+
+
+@dataclass(frozen=True)
+class ParquetFile(Generic[Answer]):
+    """A Parquet file, written whole or not at all."""
+
+    path: str
+    task: Task[Answer]
+
+    def prepare(self, resume: bool) -> None:
+        """Check that the file does not exist, and that no run is to go on with it.
+
+        Raises:
+            UnwritableOutput: it exists, or `resume`.
+            MissingPackage: pyarrow isn't installed.
+
+        """
+        encoding.import_pyarrow()
+        if resume:
+            raise UnwritableOutput("Nothing can be added to a Parquet file: for --resume, name a folder.")
+        if os.path.lexists(self.path):
+            raise UnwritableOutput(f"{title(self.path)} exists already: name another output.")
+
+    def write(self, references: Iterable[Reference], engine: Engine, report: Report) -> None:
+        """Write the file.
+
+        Raises:
+            UnwritableOutput: the file can't be written.
+            ServiceError: what the engine raises.
+
+        """
+        chunks = split(references, self.task.chunk_images)
+        with (
+            storage.replacing(self.path) as file,
+            encoding.import_pyarrow().parquet.ParquetWriter(file, encoding.make_schema(self.task.layout)) as writer,
+            closing(engine.answer_chunks(self.task, chunks)) as answers,
+        ):
+            for group in split(answers, GROUP_ROWS):
+                names, outcomes = [reference.name for reference, _ in group], [outcome for _, outcome in group]
+                writer.write_table(encoding.make_table(self.task.layout, names, outcomes))
+                report(Progress.of(outcomes))
