@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.cli import drawings
+from service.batch import drawings
 from tests.support.images import is_color
 from tests.support.readings import make_reading
 

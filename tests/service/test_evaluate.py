@@ -15,7 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.cli import batch_predict, mistakes_page, score_text, scores
+from service.batch.processes import SERIAL_CHUNKS
+from service.batch.references import File
+from service.batch.tasks import PredictTask
+from service.cli import mistakes_page, score_text, scores
 from service.cli.labels import load_labels
 from service.errors import NoDigit, ServiceError
 from service.inference.predictor import Predictor
@@ -30,7 +33,7 @@ from tests.support.paths import SEVEN
 from training.data import datasets
 from training.evaluate import expected_calibration_error
 
-PARALLEL_FILES = batch_predict.SERIAL_CHUNKS * batch_predict.PREDICT_CHUNK_FILES + 1
+PARALLEL_FILES = SERIAL_CHUNKS * PredictTask.chunk_images + 1
 BLANK = np.full((40, 60), 255, np.uint8)
 
 
@@ -181,7 +184,7 @@ def test_calibration_is_that_of_reports_and_workers_change_nothing(tmp_path: Pat
         save(image, tmp_path / f"{label}_{number}.png")
     loaded = load_labels(str(tmp_path))
     readings = scores.pair_outcomes(
-        loaded, batch_predict.predict_files([image.path for image in loaded.images], Settings(workers=1))
+        loaded, PredictTask(Settings()).answer([File(image.path) for image in loaded.images])
     )
     predictions = [item.outcome for item in readings if not isinstance(item.outcome, ServiceError)]
     confidences = np.array([prediction.confidence for prediction in predictions], np.float32)

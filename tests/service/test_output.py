@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from service.batch import rows
+from service.batch.references import File
 from service.cli import output
 from service.errors import NoDigit, ServiceError
 from service.inference.schemas import ModelName, Prediction, Reading
@@ -19,13 +21,13 @@ def test_a_table_has_lines_in_one_cell_and_marks_what_is_uncertain(capsys: pytes
         make_reading((7, 0.9, BOX), (2, 0.4, BOX)),
         NoDigit("Nothing."),
     ]
-    assert not output.write_rows("table", output.READINGS, ["a", "b", "c"], answers)
+    assert not output.write_rows("table", rows.READINGS, zip(map(File, "abc"), answers, strict=True), 4)
     assert capsys.readouterr().out.splitlines() == ["file  text", "a     7 2", "b     7 2  uncertain", "c     Nothing."]
 
 
 def test_csv_has_a_header_and_errors_in_columns_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     outcomes: list[Prediction | ServiceError] = [PREDICTION, NoDigit("Nothing, at all.")]
-    assert not output.write_rows("csv", output.PREDICTIONS, ["a,b", "c"], outcomes)
+    assert not output.write_rows("csv", rows.PREDICTIONS, zip(map(File, ["a,b", "c"]), outcomes, strict=True), 4)
     digits = ",".join(f"p{digit}" for digit in range(10))
     assert capsys.readouterr().out.splitlines() == [
         f"file,digit,confidence,uncertain,{digits},error,code",
@@ -35,7 +37,7 @@ def test_csv_has_a_header_and_errors_in_columns_of_their_own(capsys: pytest.Capt
 
 
 def test_json_lines_have_all_fields_of_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    assert output.write_rows("jsonl", output.PREDICTIONS, ["a"], [PREDICTION])
+    assert output.write_rows("jsonl", rows.PREDICTIONS, [(File("a"), PREDICTION)], 4)
     row = json.loads(capsys.readouterr().out)
     assert list(row) == ["file", "digit", "confidence", "uncertain", "probabilities", "model"]
     assert (row["file"], row["digit"], row["model"]) == ("a", 7, {"name": "mnist", "version": "3"})

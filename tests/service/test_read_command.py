@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from service.app import create_app
-from service.cli import batch_predict, drawings
+from service.batch import drawings
+from service.batch.references import Drawn, File
+from service.batch.tasks import ReadTask
 from service.inference.predictor import Predictor
 from service.inference.schemas import Reading
 from service.models import loading
@@ -150,7 +152,7 @@ def test_drawings_are_upright_and_named_as_their_images(tmp_path: Path, mnist: d
 def test_boxes_are_where_digits_are_in_an_image_that_was_reduced(tmp_path: Path, mnist: datasets.Dataset) -> None:
     small = np.asarray(Image.open(io.BytesIO(draw_sheet(mnist.x_test[:4], 4))))
     (tmp_path / "large.png").write_bytes(png(np.kron(small, np.ones((6, 6, 1), np.uint8))))  # 3240x1080
-    answer = next(batch_predict.read_files([str(tmp_path / "large.png")], Settings(), [str(tmp_path / "drawn.png")]))
+    (answer,) = ReadTask(Settings()).answer([Drawn(File(str(tmp_path / "large.png")), str(tmp_path / "drawn.png"))])
     assert isinstance(answer, Reading)
     assert answer.text == "7210"
     left = 6 * np.flatnonzero((small < 128).any(axis=(0, 2)))[0]

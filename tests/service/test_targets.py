@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.targets import plan_targets
+from service.batch.targets import plan_targets
 from service.errors import UnwritableDrawing
 from tests.support.paths import SEVEN
 
