@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from service.batch.parts import Part, PartFolder
+from service.batch.parts import PartList
 from service.batch.progress import Progress
 from service.batch.references import Chunk
 from service.batch.rows import Answer
@@ -25,10 +25,11 @@ class Engine(Protocol):
         """
         ...
 
-    def write_parts(self, folder: PartFolder[Answer], parts: Iterable[Part]) -> Iterator[Progress]:
-        """Write parts, and yield how many images have been answered since.
+    def write_parts(self, parts: PartList[Answer]) -> Iterator[Progress]:
+        """Write the parts that have no file, and yield how many images have been answered since.
 
         Raises:
+            OutputMismatch: a part holds the answers of other images.
             UnwritableOutput: a part can't be written.
             ServiceError: what `answer_chunks` raises.
 

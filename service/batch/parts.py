@@ -48,7 +48,7 @@ class PartFolder(Generic[Answer]):
             UnwritableOutput: it has one.
 
         """
-        if not resume and self._list_files():
+        if not resume and self.list_files():
             raise UnwritableOutput(
                 f"There are parts in {title(self.address)} already: name another output, or go on with --resume."
             )
@@ -61,7 +61,7 @@ class PartFolder(Generic[Answer]):
             ServiceError: what the engine raises.
 
         """
-        for progress in engine.write_parts(self, self._list_missing(references, report)):
+        for progress in engine.write_parts(PartList(self, references)):
             report(progress)
 
     def file_name(self, part: Part) -> str:
@@ -83,34 +83,48 @@ class PartFolder(Generic[Answer]):
         storage.write_whole(storage.join(self.address, self.file_name(part)), data)
         return Progress.of(outcomes)
 
-    def _list_missing(self, references: Iterable[Reference], report: Report) -> Iterator[Part]:
-        """Yield the parts that have no file yet, and report the others.
+    def list_files(self) -> dict[int, str]:
+        """Return the names of the files that are there, by the number of their part.
+
+        Raises:
+            UnwritableOutput: the folder can't be listed.
+
+        """
+        with storage.writing(self.address):
+            names = storage.list_names(self.address)
+        return {int(match[1]): name for name in names if (match := PART_FILE.fullmatch(name))}
+
+
+@dataclass(frozen=True)
+class PartList(Generic[Answer]):
+    """The parts of all images, listed while they are worked on, here or on another machine: it can be pickled."""
+
+    folder: PartFolder[Answer]
+    references: Iterable[Reference]
+
+    def __iter__(self) -> Iterator[Part | Progress]:
+        """Yield the parts that have no file yet, and the progress of those that have one.
 
         Raises:
             OutputMismatch: a part holds the answers of other images.
 
         """
-        files = self._list_files()
-        for part in split_parts(references):
+        files = self.folder.list_files()
+        for part in split_parts(self.references):
             file = files.pop(part.number, None)
             if file is None:
                 yield part
-            elif file == self.file_name(part):
-                report(Progress(earlier=len(part.references)))
+            elif file == self.folder.file_name(part):
+                yield Progress(earlier=len(part.references))
             else:
                 raise self._mismatch(file)
         for file in files.values():  # of parts beyond the last
             raise self._mismatch(file)
 
-    def _list_files(self) -> dict[int, str]:
-        with storage.writing(self.address):
-            names = storage.list_names(self.address)
-        return {int(match[1]): name for name in names if (match := PART_FILE.fullmatch(name))}
-
     def _mismatch(self, file: str) -> OutputMismatch:
         return OutputMismatch(
-            f"{title(storage.join(self.address, file))} holds other answers than this command would write: other "
-            "images, or another form. Name another output."
+            f"{title(storage.join(self.folder.address, file))} holds other answers than this command would write: "
+            "other images, or another form. Name another output."
         )
 
 

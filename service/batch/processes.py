@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from service import parallel
-from service.batch.parts import Part, PartFolder
+from service.batch.parts import Part, PartList
 from service.batch.progress import Progress
 from service.batch.references import Chunk, Reference, split
 from service.batch.rows import Answer
@@ -46,26 +46,30 @@ class Processes:
         else:
             yield from _share_out(task, chain(first, rest), self.workers)
 
-    def write_parts(self, folder: PartFolder[Answer], parts: Iterable[Part]) -> Iterator[Progress]:
-        """Write parts in their order, and yield how many images have been answered.
+    def write_parts(self, parts: PartList[Answer]) -> Iterator[Progress]:
+        """Write the parts that have no file, in their order, and yield how many images have been answered since.
 
         Raises:
+            OutputMismatch: a part holds the answers of other images.
             UnwritableOutput: a part can't be written.
             ServiceError: what `answer_chunks` raises.
 
         """
-        begun: deque[Part] = deque()
-        with closing(self.answer_chunks(folder.task, _begin_parts(folder.task, parts, begun))) as answers:
+        begun: deque[Part | Progress] = deque()
+        with closing(self.answer_chunks(parts.folder.task, _begin_parts(parts, begun))) as answers:
             for first in answers:
-                part = begun.popleft()
+                while isinstance(part := begun.popleft(), Progress):
+                    yield part
                 rest = islice(answers, len(part.references) - 1)
-                yield folder.write_part(part, [outcome for _, outcome in chain([first], rest)])
+                yield parts.folder.write_part(part, [outcome for _, outcome in chain([first], rest)])
+            yield from (item for item in begun if isinstance(item, Progress))  # behind the last part to write
 
 
-def _begin_parts(task: Task[Answer], parts: Iterable[Part], begun: deque[Part]) -> Iterator[Chunk]:
+def _begin_parts(parts: PartList[Answer], begun: deque[Part | Progress]) -> Iterator[Chunk]:
     for part in parts:
         begun.append(part)
-        yield from split(part.references, task.chunk_images)
+        if isinstance(part, Part):
+            yield from split(part.references, parts.folder.task.chunk_images)
 
 
 def _share_out(

@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where images are, as the command line names it."""
+    """The references of all images, listed when they are asked for, here or on another machine: it can be pickled."""
 
     addresses: Sequence[str]
     max_bytes: int
@@ -82,7 +82,7 @@ class Sources:
             if address.lower().endswith(PARQUET_SUFFIX):
                 import_pyarrow()
 
-    def list_references(self) -> Iterator[Reference]:
+    def __iter__(self) -> Iterator[Reference]:
         """Yield the references of all images. What can't be opened, or holds no image, is one reference.
 
         Raises:
@@ -99,7 +99,7 @@ class Sources:
         addresses = map(storage.local_path, self.addresses)
         if any(storage.is_remote(address) or _kind(address) is Kind.TAR for address in addresses):
             return None
-        return sum(1 for _ in replace(self, left_out=LeftOut()).list_references())
+        return sum(1 for _ in replace(self, left_out=LeftOut()))
 
     def _list_source(self, source: str) -> Iterator[Reference]:
         """Yield the images of a source, and a reference with the error if it can't be read further, or has no image."""

@@ -42,9 +42,9 @@ def answer(task: Task[Answer], sources: Sources, destination: Destination, drawi
 
     """
     sources.check_packages()
-    references = sources.list_references()
+    references: Iterable[Reference] = sources
     if drawings is not None:
-        references = iter(_plan_drawings(references, drawings))
+        references = _plan_drawings(references, drawings)
     engine = Processes(1 if sources.has_standard_input else task.settings.workers)
     if not destination.output:
         all_answered = _print(task, sources, references, engine, destination)
