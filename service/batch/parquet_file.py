@@ -104,8 +104,7 @@ class _Column:
 
     def _restart(self) -> None:
         self._batches = self._table.iter_batches(BATCH_ROWS, [self._group], [self._path], use_threads=False)
-        self._batch = next(self._batches)
-        self._first = 0
+        self._batch, self._first = (), 0
 
     def read(self, row: int) -> bytes | None:
         """Return the image in a row, or None if there is none."""
@@ -113,7 +112,9 @@ class _Column:
             self._restart()
         while row >= self._first + len(self._batch):
             self._first += len(self._batch)
-            self._batch = next(self._batches)
+            self._batch = next(self._batches, ())
+            if not len(self._batch):
+                raise UnreadableFile(DAMAGED)
         cell = self._batch.column(0)[row - self._first].as_py()
         return cell.get(BYTES_FIELD) if isinstance(cell, dict) else cell
 

@@ -83,7 +83,7 @@ def list_members(archive: str, max_bytes: int) -> Iterator[Member]:
         try:
             with tarfile.open(fileobj=file) as tar:
                 yield from _list_opened(tar, file, archive, max_bytes)
-        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
             raise UnreadableFile(DAMAGED) from error
 
 

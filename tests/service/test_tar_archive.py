@@ -1,0 +1,92 @@
+"""Images in tar archives."""
+
+import io
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.batch.tar_archive import TarContent, TarMember, list_members
+from service.errors import ServiceError, TooLarge, UnreadableFile
+from tests.support.archives import mutate
+from tests.support.paths import SEVEN
+
+SEVEN_BYTES = SEVEN.read_bytes()
+CONTENTS = {"./7.png": SEVEN_BYTES, "a/\u0663.png": b"x" * 1000, "a/" + "b" * 200 + ".gif": b"", "a/notes.txt": b"no"}
+COMPRESSIONS = ["", "gz", "bz2", "xz"]
+
+
+def make_tar(compression: str = "") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
+        folder = tarfile.TarInfo("a")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        for name, content in CONTENTS.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def put(folder: Path, content: bytes) -> str:
+    (folder / "x.tar").write_bytes(content)
+    return str(folder / "x.tar")
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_all_files_are_listed_in_the_order_of_the_archive(tmp_path: Path, compression: str) -> None:
+    archive = put(tmp_path, make_tar(compression))
+    members = list(list_members(archive, 10_000))
+    assert {type(member) for member in members} == {TarContent if compression else TarMember}
+    assert [(member.member, member.load(10_000)) for member in members] == list(CONTENTS.items())
+    assert [member.name for member in members] == [f"{archive}/{name}" for name in CONTENTS]
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_image_over_the_limit_is_an_error(tmp_path: Path, compression: str) -> None:
+    limit = len(SEVEN_BYTES) - 1
+    image, *_ = list_members(put(tmp_path, make_tar(compression)), limit)
+    with pytest.raises(TooLarge, match=f"at most {limit} bytes"):
+        image.load(limit)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_archive_that_is_cut_short_gives_what_it_has_and_an_error(tmp_path: Path, compression: str) -> None:
+    members = list_members(put(tmp_path, make_tar(compression)[:-100] if compression else make_tar()[:3000]), 10_000)
+    names = []
+    with pytest.raises(UnreadableFile, match="This is not a tar archive, or it is damaged here"):
+        names.extend(member.member for member in members)
+    assert names == list(CONTENTS)[: len(names)]
+
+
+def test_damage_between_files_is_no_end(tmp_path: Path) -> None:
+    content = bytearray(make_tar())
+    content[content.index(b"a/notes.txt")] ^= 1
+    members = list_members(put(tmp_path, bytes(content)), 10_000)
+    with pytest.raises(UnreadableFile, match="damaged here"):
+        list(members)
+
+
+def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
+    first, *_ = list_members(put(tmp_path, make_tar()), 10_000)
+    put(tmp_path, make_tar()[:1100])
+    with pytest.raises(UnreadableFile, match="damaged here"):
+        first.load(10_000)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@given(data=st.data())
+def test_damage_is_an_error_of_the_service(
+    tmp_path_factory: pytest.TempPathFactory, compression: str, data: st.DataObject
+) -> None:
+    archive = put(tmp_path_factory.getbasetemp(), mutate(data, make_tar(compression)))
+    members = []
+    with suppress(ServiceError):
+        members.extend(list_members(archive, 10_000))
+    for member in members:
+        with suppress(ServiceError):
+            assert len(member.load(10_000)) <= 10_000
