@@ -94,6 +94,19 @@ def _image_options(command: Callable[..., None]) -> Callable[..., None]:
                 help="File, such as a.csv; or folder, for a file for each 1,024 images.",
             ),
             click.option("--resume", is_flag=True, help="Go on with an output that is there, where it ends."),
+            click.option(
+                "--engine",
+                type=click.Choice(["plain", "ray"]),
+                default="plain",
+                show_default=True,
+                help="plain: processes of this machine. ray: a Ray cluster, which needs the extra ray.",
+            ),
+            click.option(
+                "--address",
+                metavar="HOST:PORT",
+                default="",
+                help="Ray cluster, or auto for the one of this machine.  [default: one is started]",
+            ),
             click.option("--column", metavar="NAME", help="Column of the images in Parquet files."),
         )
     ):

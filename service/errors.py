@@ -102,6 +102,12 @@ class MissingPackage(ServiceError):
         return cls(f"{feature} needs {package}, which can't be imported: pip install 'mnist-service[{extra}]'.")
 
 
+class EngineError(ServiceError):
+    """The engine of the command line has no cluster, or can't do what is asked."""
+
+    code = "engine_error"
+
+
 class WorkerLost(ServiceError):
     """A worker process of the command line died."""
 

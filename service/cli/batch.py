@@ -4,19 +4,21 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Literal
 
 import click
 
 from service.batch import outputs, progress, targets
 from service.batch.encoding import FileFormat
 from service.batch.engine import Engine
+from service.batch.parts import PartFolder
 from service.batch.processes import Processes
 from service.batch.references import Drawn, Reference, split
 from service.batch.rows import Answer
 from service.batch.sources import Sources
 from service.batch.tasks import Task
 from service.cli import output
-from service.errors import UnwritableOutput
+from service.errors import EngineError, MissingPackage, UnwritableOutput
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Destination:
     row_format: output.Format | FileFormat | None
     output: str = ""
     resume: bool = False
+    engine: Literal["plain", "ray"] = "plain"
+    address: str = ""
 
 
 def answer(task: Task[Answer], sources: Sources, destination: Destination, drawings: str | None = None) -> bool:
@@ -45,7 +49,7 @@ def answer(task: Task[Answer], sources: Sources, destination: Destination, drawi
     references: Iterable[Reference] = sources
     if drawings is not None:
         references = _plan_drawings(references, drawings)
-    engine = Processes(1 if sources.has_standard_input else task.settings.workers)
+    engine = _choose_engine(task, sources, destination)
     if not destination.output:
         all_answered = _print(task, sources, references, engine, destination)
     else:
@@ -53,6 +57,29 @@ def answer(task: Task[Answer], sources: Sources, destination: Destination, drawi
     if sentence := sources.left_out.describe():
         click.echo(sentence, err=True)
     return all_answered
+
+
+def _choose_engine(task: Task[Answer], sources: Sources, destination: Destination) -> Engine:
+    """Return the engine that is asked for.
+
+    Raises:
+        EngineError: the engine can't do this.
+        MissingPackage: Ray isn't installed.
+
+    """
+    if destination.address and destination.engine != "ray":
+        raise EngineError("--address is that of a Ray cluster: give --engine ray, too.")
+    if destination.engine == "plain":
+        return Processes(1 if sources.has_standard_input else task.settings.workers)
+    if sources.has_standard_input:
+        raise EngineError("Ray can't read standard input.")
+    if not isinstance(outputs.find_output(destination.output or ".csv", None, task), PartFolder):
+        raise EngineError("Ray writes a file for each 1,024 images: name a folder with --output.")
+    try:
+        from service.batch.ray_engine import RayEngine
+    except ImportError:
+        raise MissingPackage.of("--engine ray", "ray", "ray") from None
+    return RayEngine(destination.address, task.settings.workers)
 
 
 def _plan_drawings(references: Iterable[Reference], folder: str) -> list[Drawn]:

@@ -1,0 +1,195 @@
+"""The engine of a cluster: Ray Data lists the parts on it, and an actor for each core answers and writes them."""
+
+import logging
+import os
+import pickle
+import secrets
+import socket
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from service.batch.parts import Part, PartFolder, PartList
+from service.batch.progress import Progress
+from service.batch.references import Chunk, split
+from service.batch.rows import Answer
+from service.batch.tasks import Answers, Task, without_standard_error
+from service.errors import EngineError, ServiceError, WorkerLost
+
+# A part is done again so often if its worker is lost. Without end, as Ray Data would, an image that kills its worker
+# would kill one after the other.
+PART_RETRIES = 3
+
+# Ray's core would write to standard error that actors may not restart, and tell Ray's makers of each start.
+VARIABLES = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
+
+QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+CONNECT_SECONDS = 5
+
+# A batch of Ray Data, which moves columns of numbers and bytes: the column `item` holds pickled objects.
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Ray Data, on the cluster at an address, or where that is empty on one of this machine, started for the run."""
+
+    address: str
+    workers: int  # of this machine
+
+    def answer_chunks(self, task: Task[Answer], chunks: Iterable[Chunk]) -> Answers[Answer]:
+        """Raise an error: workers write parts themselves, so that no process has to take all answers.
+
+        Raises:
+            EngineError: always.
+
+        """
+        raise EngineError("Ray writes a file for each 1,024 images: name a folder with --output.")
+
+    def write_parts(self, parts: PartList[Answer]) -> Iterator[Progress]:
+        """Write the parts that have no file, in any order, and yield how many images have been answered since.
+
+        Raises:
+            EngineError: no cluster can be reached or started.
+            WorkerLost: workers are lost again and again.
+            ServiceError: what listing, answering and writing raise.
+
+        """
+        with _connected(self.address, self.workers), _worker_errors():
+            for batch in _pipeline(parts).iter_batches(batch_size=None):
+                for outcome in _load(batch):
+                    if isinstance(outcome, ServiceError):
+                        raise outcome
+                    yield outcome
+
+
+class PartWriter:
+    """An actor: it answers the images of a part, and writes them. The model is loaded with its first part."""
+
+    def __init__(self, folder: PartFolder[Answer]) -> None:
+        """Take the folder of the parts."""
+        self._folder: PartFolder[Any] = folder
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the progress of each part, or the error that ends the run."""
+        return _dump([self._write(item) if isinstance(item, Part) else item for item in _load(batch)])
+
+    def _write(self, part: Part) -> Progress | ServiceError:
+        task = self._folder.task
+        try:
+            # In chunks, as other engines do: another chunk may give other last bits.
+            outcomes = [
+                outcome for chunk in split(part.references, task.chunk_images) for outcome in task.answer(chunk)
+            ]
+            return self._folder.write_part(part, outcomes)
+        except ServiceError as error:
+            return error
+
+
+def _pipeline(parts: PartList[Answer]) -> "ray.data.Dataset":
+    from ray.data import ActorPoolStrategy, DataContext, from_items
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = 1  # byte: each row is a block, which goes on as soon as it is there
+    listed = from_items([0]).map_batches(partial(_list_parts, parts), batch_size=None, num_cpus=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray 2.64 will have no option like max_task_retries, and says so
+        return listed.map_batches(
+            PartWriter,
+            fn_constructor_args=[parts.folder],
+            batch_size=None,
+            compute=ActorPoolStrategy(min_size=_count_cores()),  # and more, where machines join
+            num_cpus=1,
+            max_task_retries=PART_RETRIES,
+        )
+
+
+def _count_cores() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _list_parts(parts: PartList[Answer], _: Batch) -> Iterator[Batch]:
+    """Yield each part, the progress of those that have a file, and the error that ends the list."""
+    try:
+        for item in parts:
+            yield _dump([item])
+    except ServiceError as error:
+        yield _dump([error])
+
+
+def _dump(items: Sequence[object]) -> Batch:
+    return {"item": [pickle.dumps(item) for item in items]}
+
+
+def _load(batch: Batch) -> Iterator[Any]:
+    return map(pickle.loads, batch["item"])
+
+
+@contextmanager
+def _connected(address: str, workers: int) -> Iterator[None]:
+    """Connect to the cluster at an address, or to one that is started on this machine and ends with the run.
+
+    Raises:
+        EngineError: no cluster can be reached or started.
+
+    """
+    os.environ.update(VARIABLES)
+    try:
+        with redirect_stdout(sys.stderr):  # Ray prints which workers are lost
+            _connect(address) if address else _start(workers)
+            yield
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        if host:
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()  # Ray would try for minutes
+        with without_standard_error():
+            ray.init(address, **QUIET)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EngineError(f"There is no Ray cluster at {address}: {_first_line(error)}") from error
+
+
+def _start(workers: int) -> None:
+    # With a token of this run no other user of the machine can use its cluster, and no file has to hold one.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        with without_standard_error():
+            ray.init("local", num_cpus=workers, include_dashboard=False, **QUIET)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EngineError(f"Ray can't start here: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+@contextmanager
+def _worker_errors() -> Iterator[None]:
+    """Turn the loss of workers into a sentence.
+
+    Raises:
+        WorkerLost: a part was lost again and again.
+
+    """
+    try:
+        yield
+    except RayTaskError:  # a fault of this code, with its traceback
+        raise
+    except RayError as error:
+        raise WorkerLost(
+            f"A part of the images lost its worker {PART_RETRIES + 1} times: it may need more memory, or an image may "
+            "kill it. The parts that are written stay: go on with --resume."
+        ) from error
