@@ -104,7 +104,8 @@ class _Column:
 
     def _restart(self) -> None:
         self._batches = self._table.iter_batches(BATCH_ROWS, [self._group], [self._path], use_threads=False)
-        self._batch, self._first = (), 0
+        self._batch: Any = ()
+        self._first = 0
 
     def read(self, row: int) -> bytes | None:
         """Return the image in a row, or None if there is none."""

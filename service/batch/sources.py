@@ -104,16 +104,17 @@ class Sources:
     def _list_source(self, source: str) -> Iterator[Reference]:
         """Yield the images of a source, and a reference with the error if it can't be read further, or has no image."""
         try:
-            images = self._list_images(source)
-            yield next(images, Unreadable(source, f"There is no image in this {_kind(source)}."))
+            kind = _kind(source)
+            images = self._list_images(source, kind)
+            yield next(images, Unreadable(source, f"There is no image in this {kind}."))
             yield from images
         except StoreUnavailable:
             raise
         except UnreadableFile as error:
             yield Unreadable(source, str(error))
 
-    def _list_images(self, source: str) -> Iterator[Reference]:
-        match _kind(source):
+    def _list_images(self, source: str, kind: Kind) -> Iterator[Reference]:
+        match kind:
             case Kind.FOLDER:
                 return self._list_folder(source)
             case Kind.ZIP:
@@ -146,8 +147,9 @@ class Sources:
 def _kind(source: str) -> Kind:
     if os.path.isdir(source):
         return Kind.FOLDER
+    path = source.partition("::")[0] if storage.is_remote(source) else source  # of zip://7.png::s3://bucket/x.zip
     for suffixes, kind in KINDS.items():
-        if source.lower().endswith(suffixes):
+        if path.lower().endswith(suffixes):
             return kind
     return Kind.FOLDER if storage.is_remote(source) and storage.is_folder(source) else Kind.FILE
 

@@ -64,10 +64,9 @@ def too_large(max_bytes: int) -> TooLarge:
 
 
 def match(address: str) -> list[str]:
-    """Return the addresses that match a pattern such as s3://bucket/*.zip; an address without one stays alone.
+    """Return the addresses that match a pattern such as s3://bucket/*.zip; the address itself if nothing does.
 
     Raises:
-        UnreadableFile: nothing matches.
         StoreUnavailable: the store does not answer.
 
     """
@@ -76,22 +75,21 @@ def match(address: str) -> list[str]:
     with reading(address):
         store, path = resolve(address)
         matches = [_with_rest(store, name, address) for name in store.glob(path)]
-    if not matches:
-        raise UnreadableFile("Nothing matches this pattern.")
     image_files.sort_naturally(matches)
-    return matches
+    return matches or [address]
 
 
 def is_folder(address: str) -> bool:
-    """Return whether there is a folder at an address of fsspec.
+    """Return whether a folder is at an address of fsspec, or a file.
 
     Raises:
+        UnreadableFile: nothing is there.
         StoreUnavailable: the store does not answer.
 
     """
     with reading(address):
         store, path = resolve(address)
-        return bool(store.isdir(path))
+        return bool(store.info(path)["type"] == "directory")
 
 
 def walk(folder: str) -> Iterator[tuple[str, bool]]:
@@ -245,4 +243,5 @@ def resolve(address: str) -> tuple[Any, str]:
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file or directory"
-    return os_reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    reason = os_reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return " ".join(reason.split()).removesuffix(".")

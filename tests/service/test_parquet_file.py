@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from service.batch.parquet_file import BATCH_ROWS, list_rows
+from service.batch.parquet_file import BATCH_ROWS, ParquetRow, list_rows
 from service.errors import ServiceError, TooLarge, UnreadableFile, WrongColumn
 from tests.support.archives import mutate
 from tests.support.paths import SEVEN
@@ -74,7 +74,7 @@ def test_damage_is_an_error_of_the_service(tmp_path_factory: pytest.TempPathFact
     path.unlink(missing_ok=True)
     write(path, {"image": [SEVEN_BYTES] * 3})
     path.write_bytes(mutate(data, path.read_bytes()))
-    rows = []
+    rows: list[ParquetRow] = []
     with suppress(ServiceError):
         rows.extend(list_rows(str(path), None))
     for row in rows:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batch.tar_archive import TarContent, TarMember, list_members
+from service.batch.tar_archive import Member, TarContent, TarMember, list_members
 from service.errors import ServiceError, TooLarge, UnreadableFile
 from tests.support.archives import mutate
 from tests.support.paths import SEVEN
@@ -57,7 +57,7 @@ def test_an_image_over_the_limit_is_an_error(tmp_path: Path, compression: str) -
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_an_archive_that_is_cut_short_gives_what_it_has_and_an_error(tmp_path: Path, compression: str) -> None:
     members = list_members(put(tmp_path, make_tar(compression)[:-100] if compression else make_tar()[:3000]), 10_000)
-    names = []
+    names: list[str] = []
     with pytest.raises(UnreadableFile, match="This is not a tar archive, or it is damaged here"):
         names.extend(member.member for member in members)
     assert names == list(CONTENTS)[: len(names)]
@@ -84,7 +84,7 @@ def test_damage_is_an_error_of_the_service(
     tmp_path_factory: pytest.TempPathFactory, compression: str, data: st.DataObject
 ) -> None:
     archive = put(tmp_path_factory.getbasetemp(), mutate(data, make_tar(compression)))
-    members = []
+    members: list[Member] = []
     with suppress(ServiceError):
         members.extend(list_members(archive, 10_000))
     for member in members:

@@ -93,7 +93,7 @@ def test_what_is_no_zip_archive_is_an_error(tmp_path: Path, content: bytes) -> N
 @given(st.data())
 def test_damage_is_an_error_of_the_service(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     archive = put(tmp_path_factory.getbasetemp(), mutate(data, make_zip()))
-    members = []
+    members: list[ZipMember] = []
     with suppress(ServiceError):
         members.extend(list_members(archive))
     for member in members:
