@@ -64,9 +64,7 @@ class RowFile(Generic[Answer]):
             ServiceError: what the engine raises.
 
         """
-        with storage.writing(self.path):
-            file = open(self.path, "a+b")  # noqa: SIM115
-        with file:
+        with storage.open_to_append(self.path) as file:
             rest = self._skip_rows(file, split(references, self.task.chunk_images), report)
             with storage.writing(self.path):
                 file.truncate(rest.end)

@@ -3,8 +3,8 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Literal, cast
 from uuid import uuid4
 
 from service.batch import image_files
@@ -165,8 +165,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     folder, name = os.path.split(path)
     hidden = os.path.join(folder, f".{name}-{uuid4().hex}")
     with writing(path):
-        os.makedirs(folder or os.curdir, exist_ok=True)
-        file = open(hidden, "xb")  # noqa: SIM115
+        file = _open_in_folder(hidden, "xb")
     try:
         with file:
             yield file
@@ -178,6 +177,23 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     except BaseException:
         os.unlink(hidden)
         raise
+
+
+def open_to_append(path: str) -> BinaryIO:
+    """Open a file of this machine to read it and to append to it. It and its folder may not exist yet.
+
+    Raises:
+        UnwritableOutput: it can't be written.
+
+    """
+    with writing(path):
+        return _open_in_folder(path, "a+b")
+
+
+def _open_in_folder(path: str, mode: Literal["xb", "a+b"]) -> BinaryIO:
+    with suppress(FileExistsError):
+        os.makedirs(os.path.dirname(path) or os.curdir)
+    return open(path, mode)
 
 
 @contextmanager
