@@ -5,8 +5,7 @@ import os
 import pickle
 import secrets
 import socket
-import sys
-import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,18 +13,18 @@ from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
 
+from service.batch.names import title
 from service.batch.parts import Part, PartFolder, PartList
 from service.batch.progress import Progress
-from service.batch.references import Chunk, split
+from service.batch.references import Chunk, Reference, split
 from service.batch.rows import Answer
 from service.batch.tasks import Answers, Task, without_standard_error
 from service.errors import EngineError, ServiceError, WorkerLost
 
-# A part is done again so often if its worker is lost. Without end, as Ray Data would, an image that kills its worker
-# would kill one after the other.
-PART_RETRIES = 3
+# Ray does a part again without end if its worker is lost, so that an image that kills its worker would kill one after
+# the other. Its own bound, max_task_retries, counts each call of a machine that is lost: four within two seconds.
+MAX_ATTEMPTS = 4
 
 # Ray's core would write to standard error that actors may not restart, and tell Ray's makers of each start.
 VARIABLES = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -58,11 +57,11 @@ class RayEngine:
 
         Raises:
             EngineError: no cluster can be reached or started.
-            WorkerLost: workers are lost again and again.
+            WorkerLost: a part lost several workers.
             ServiceError: what listing, answering and writing raise.
 
         """
-        with _connected(self.address, self.workers), _worker_errors():
+        with _connected(self.address, self.workers):
             for batch in _pipeline(parts).iter_batches(batch_size=None):
                 for outcome in _load(batch):
                     if isinstance(outcome, ServiceError):
@@ -70,27 +69,57 @@ class RayEngine:
                     yield outcome
 
 
+class Attempts:
+    """An actor: it counts how often each part was begun that is not written yet."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._counts: Counter[int] = Counter()
+
+    def begin(self, number: int) -> int:
+        """Return how often a part has been begun, with this time."""
+        self._counts[number] += 1
+        return self._counts[number]
+
+    def end(self, number: int) -> None:
+        """Forget a part that is written."""
+        del self._counts[number]
+
+
 class PartWriter:
     """An actor: it answers the images of a part, and writes them. The model is loaded with its first part."""
 
-    def __init__(self, folder: PartFolder[Answer]) -> None:
-        """Take the folder of the parts."""
+    def __init__(self, folder: PartFolder[Answer], attempts: Any) -> None:
+        """Take the folder of the parts, and the actor that counts attempts."""
         self._folder: PartFolder[Any] = folder
+        self._attempts = attempts
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the progress of each part, or the error that ends the run."""
         return _dump([self._write(item) if isinstance(item, Part) else item for item in _load(batch)])
 
     def _write(self, part: Part) -> Progress | ServiceError:
-        task = self._folder.task
+        if ray.get(self._attempts.begin.remote(part.number)) > MAX_ATTEMPTS:
+            return _lost(part)
         try:
-            # In chunks, as other engines do: another chunk may give other last bits.
-            outcomes = [
-                outcome for chunk in split(part.references, task.chunk_images) for outcome in task.answer(chunk)
-            ]
-            return self._folder.write_part(part, outcomes)
+            progress = self._folder.write_part(part, self._answer(part.references))
         except ServiceError as error:
             return error
+        self._attempts.end.remote(part.number)
+        return progress
+
+    def _answer(self, references: Sequence[Reference]) -> list[Any]:
+        # In chunks, as other engines do: another chunk may give other last bits.
+        task = self._folder.task
+        return [outcome for chunk in split(references, task.chunk_images) for outcome in task.answer(chunk)]
+
+
+def _lost(part: Part) -> WorkerLost:
+    first, last = title(part.references[0].name), title(part.references[-1].name)
+    return WorkerLost(
+        f"The images from {first} to {last} lost {MAX_ATTEMPTS} workers: these may have too little memory, or one of "
+        "the images kills them. What is written stays: go on with --resume."
+    )
 
 
 def _pipeline(parts: PartList[Answer]) -> "ray.data.Dataset":
@@ -101,16 +130,14 @@ def _pipeline(parts: PartList[Answer]) -> "ray.data.Dataset":
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # byte: each row is a block, which goes on as soon as it is there
     listed = from_items([0]).map_batches(partial(_list_parts, parts), batch_size=None, num_cpus=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray 2.64 will have no option like max_task_retries, and says so
-        return listed.map_batches(
-            PartWriter,
-            fn_constructor_args=[parts.folder],
-            batch_size=None,
-            compute=ActorPoolStrategy(min_size=_count_cores()),  # and more, where machines join
-            num_cpus=1,
-            max_task_retries=PART_RETRIES,
-        )
+    attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
+    return listed.map_batches(
+        PartWriter,
+        fn_constructor_args=[parts.folder, attempts],
+        batch_size=None,
+        compute=ActorPoolStrategy(min_size=_count_cores()),  # and more, where machines join
+        num_cpus=1,
+    )
 
 
 def _count_cores() -> int:
@@ -143,12 +170,12 @@ def _connected(address: str, workers: int) -> Iterator[None]:
 
     """
     os.environ.update(VARIABLES)
-    try:
-        with redirect_stdout(sys.stderr):  # Ray prints which workers are lost
+    with open(os.devnull, "w") as null, redirect_stdout(null):  # Ray prints pages for each worker that is lost
+        try:
             _connect(address) if address else _start(workers)
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def _connect(address: str) -> None:
@@ -174,22 +201,3 @@ def _start(workers: int) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
-
-
-@contextmanager
-def _worker_errors() -> Iterator[None]:
-    """Turn the loss of workers into a sentence.
-
-    Raises:
-        WorkerLost: a part was lost again and again.
-
-    """
-    try:
-        yield
-    except RayTaskError:  # a fault of this code, with its traceback
-        raise
-    except RayError as error:
-        raise WorkerLost(
-            f"A part of the images lost its worker {PART_RETRIES + 1} times: it may need more memory, or an image may "
-            "kill it. The parts that are written stay: go on with --resume."
-        ) from error
