@@ -5,6 +5,7 @@ import os
 import pickle
 import secrets
 import socket
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -170,7 +171,9 @@ def _connected(address: str, workers: int) -> Iterator[None]:
 
     """
     os.environ.update(VARIABLES)
-    with open(os.devnull, "w") as null, redirect_stdout(null):  # Ray prints pages for each worker that is lost
+    # Ray prints pages to standard output for each worker that is lost, and warns where there are more cores than parts.
+    with open(os.devnull, "w") as null, redirect_stdout(null), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="ray")
         try:
             _connect(address) if address else _start(workers)
             yield
