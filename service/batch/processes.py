@@ -6,14 +6,17 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from service import parallel
-from service.batch.parts import Part, PartList
 from service.batch.progress import Progress
 from service.batch.references import Chunk, Reference, split
 from service.batch.rows import Answer
 from service.batch.tasks import Answers, Task
 from service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from service.batch.parts import Part, PartList
 
 # More chunks than this go to several processes: each takes half a second to start.
 SERIAL_CHUNKS = 2
@@ -46,7 +49,7 @@ class Processes:
         else:
             yield from _share_out(task, chain(first, rest), self.workers)
 
-    def write_parts(self, parts: PartList[Answer]) -> Iterator[Progress]:
+    def write_parts(self, parts: "PartList[Answer]") -> Iterator[Progress]:
         """Write the parts that have no file, in their order, and yield how many images have been answered since.
 
         Raises:
@@ -65,10 +68,10 @@ class Processes:
             yield from (item for item in begun if isinstance(item, Progress))  # behind the last part to write
 
 
-def _begin_parts(parts: PartList[Answer], begun: deque[Part | Progress]) -> Iterator[Chunk]:
+def _begin_parts(parts: "PartList[Answer]", begun: "deque[Part | Progress]") -> Iterator[Chunk]:
     for part in parts:
         begun.append(part)
-        if isinstance(part, Part):
+        if not isinstance(part, Progress):
             yield from split(part.references, parts.folder.task.chunk_images)
 
 

@@ -4,14 +4,11 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from service.batch import outputs, progress, targets
-from service.batch.encoding import FileFormat
-from service.batch.engine import Engine
-from service.batch.parts import PartFolder
+from service.batch import progress, targets
 from service.batch.processes import Processes
 from service.batch.references import Drawn, Reference, split
 from service.batch.rows import Answer
@@ -20,12 +17,16 @@ from service.batch.tasks import Task
 from service.cli import output
 from service.errors import EngineError, MissingPackage, UnwritableOutput
 
+if TYPE_CHECKING:
+    from service.batch.encoding import FileFormat
+    from service.batch.engine import Engine
+
 
 @dataclass(frozen=True)
 class Destination:
     """Where the answers go, and in which form."""
 
-    row_format: output.Format | FileFormat | None
+    row_format: "output.Format | FileFormat | None"
     output: str = ""
     resume: bool = False
     engine: Literal["plain", "ray"] = "plain"
@@ -59,7 +60,7 @@ def answer(task: Task[Answer], sources: Sources, destination: Destination, drawi
     return all_answered
 
 
-def _choose_engine(task: Task[Answer], sources: Sources, destination: Destination) -> Engine:
+def _choose_engine(task: Task[Answer], sources: Sources, destination: Destination) -> "Engine":
     """Return the engine that is asked for.
 
     Raises:
@@ -71,9 +72,11 @@ def _choose_engine(task: Task[Answer], sources: Sources, destination: Destinatio
         raise EngineError("--address is that of a Ray cluster: give --engine ray, too.")
     if destination.engine == "plain":
         return Processes(1 if sources.has_standard_input else task.settings.workers)
+    from service.batch import outputs, parts
+
     if sources.has_standard_input:
         raise EngineError("Ray can't read standard input.")
-    if not isinstance(outputs.find_output(destination.output or ".csv", None, task), PartFolder):
+    if not isinstance(outputs.find_output(destination.output or ".csv", None, task), parts.PartFolder):
         raise EngineError("Ray writes a file for each 1,024 images: name a folder with --output.")
     try:
         from service.batch.ray_engine import RayEngine
@@ -89,7 +92,7 @@ def _plan_drawings(references: Iterable[Reference], folder: str) -> list[Drawn]:
 
 
 def _print(
-    task: Task[Answer], sources: Sources, references: Iterable[Reference], engine: Engine, destination: Destination
+    task: Task[Answer], sources: Sources, references: Iterable[Reference], engine: "Engine", destination: Destination
 ) -> bool:
     if destination.resume:
         raise UnwritableOutput("--resume goes on with an output: name it with --output.")
@@ -107,8 +110,10 @@ def _print(
 
 
 def _write(
-    task: Task[Answer], sources: Sources, references: Iterable[Reference], engine: Engine, destination: Destination
+    task: Task[Answer], sources: Sources, references: Iterable[Reference], engine: "Engine", destination: Destination
 ) -> bool:
+    from service.batch import outputs
+
     if destination.row_format == "table":
         raise UnwritableOutput("A table is for people: --format csv, jsonl or parquet goes with --output.")
     target = outputs.find_output(destination.output, destination.row_format, task)

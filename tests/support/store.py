@@ -26,6 +26,7 @@ def serving_store(bucket: str) -> Iterator[Any]:
         store = S3FileSystem()
         store.mkdir(bucket)
         yield store
+        store.rm(bucket, recursive=True)  # all servers of this process have one state
     finally:
         server.stop()
         S3FileSystem.clear_instance_cache()
