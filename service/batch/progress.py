@@ -38,7 +38,8 @@ class Progress(NamedTuple):
     def describe(self) -> str:
         """Return a sentence."""
         earlier = f", {self.earlier:,} answered earlier" if self.earlier else ""
-        return f"{self.images:,} images answered, {self.errors:,} of them by an error{earlier}."
+        images = f"{self.images:,} image{'s' * (self.images != 1)}"
+        return f"{images} answered, {self.errors:,} of them by an error{earlier}."
 
 
 Report = Callable[[Progress], None]  # called with what has been done since the last call

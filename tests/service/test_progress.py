@@ -13,6 +13,7 @@ def test_progress_adds_up_and_is_told_in_a_sentence() -> None:
     answered = Progress.of(["7", NoDigit("No."), "1"])
     assert answered == Progress(3, 1, 0)
     assert answered.describe() == "3 images answered, 1 of them by an error."
+    assert Progress(1).describe() == "1 image answered, 0 of them by an error."
     total = answered.plus(Progress(earlier=5000)).plus(Progress(1000))
     assert total.describe() == "1,003 images answered, 1 of them by an error, 5,000 answered earlier."
 
