@@ -1,4 +1,5 @@
 # docker build -t mnist-service .                            serves; holds no TensorFlow and no build tools
+# docker build -t mnist-ray --target ray .                  reads many images, on the nodes of a Ray cluster
 # docker build -t mnist-training --target training .        fits new versions into the volume /models
 # Each build of a revision holds the same files: packages by the lock's hashes, and nothing that tells the time.
 
@@ -67,6 +68,24 @@ CMD ["python", "-m", "service"]
 LABEL org.opencontainers.image.title=mnist-service \
     org.opencontainers.image.description="Reads handwritten digits: a model trained on MNIST, served over HTTP" \
     org.opencontainers.image.licenses="MIT AND CC-BY-SA-3.0"
+
+FROM tools AS ray-packages
+COPY deploy/requirements-ray.txt .
+RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
+        --require-hashes -r requirements-ray.txt \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
+RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
+        --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
+
+# The nodes of a Ray cluster, which read many images: deploy/ray.
+FROM serving AS ray
+COPY --from=ray-packages /packages /usr/local
+COPY --from=ray-packages /build/sbom.cdx.json .
+# Ray's workers start in folders of their own.
+ENV HOME=/tmp PYTHONPATH=/app
+HEALTHCHECK NONE
+LABEL org.opencontainers.image.title=mnist-ray \
+    org.opencontainers.image.description="Reads handwritten digits on the nodes of a Ray cluster"
 
 FROM tools AS training-packages
 COPY deploy/requirements-training.txt .

@@ -30,9 +30,9 @@ train: $(VENV)/.training
 bench: $(VENV)/.test
 	$(RUN) -m tests.benchmarks.comparison
 
-# Both images, labelled with the commit that they are built from.
+# All images, labelled with the commit that they are built from.
 image:
-	for target in serving:mnist-service training:mnist-training; do \
+	for target in serving:mnist-service ray:mnist-ray training:mnist-training; do \
 	    docker build --target $${target%:*} -t $${target#*:} \
 	        --label org.opencontainers.image.revision=$$(git describe --always --abbrev=40 --dirty) \
 	        --label org.opencontainers.image.created=$$(git log -1 --format=%cI) . || exit; \
@@ -51,6 +51,9 @@ lock:
 	        --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	        --no-header --no-annotate --quiet --output-file deploy/requirements-$$file.txt; \
 	done
+	build/lock/bin/uv pip compile pyproject.toml --extra ray --group ray-image --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
+	    --output-file deploy/requirements-ray.txt
 	build/lock/bin/uv pip compile --group image --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
 	    --output-file deploy/requirements-image.txt
