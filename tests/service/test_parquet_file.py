@@ -67,7 +67,7 @@ def test_the_column_is_named_where_it_can_be_another(tmp_path: Path) -> None:
         list(list_rows(write(tmp_path / "y.parquet", {"text": ["a"]}), None))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_damage_is_an_error_of_the_service(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "x.parquet"

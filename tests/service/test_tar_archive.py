@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.batch.tar_archive import Member, TarContent, TarMember, list_members
@@ -79,6 +79,7 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_damage_is_an_error_of_the_service(
     tmp_path_factory: pytest.TempPathFactory, compression: str, data: st.DataObject

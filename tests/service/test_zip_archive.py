@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.batch.zip_archive import ENCRYPTED_FLAG, ZipMember, list_members
@@ -90,6 +90,7 @@ def test_what_is_no_zip_archive_is_an_error(tmp_path: Path, content: bytes) -> N
         list(list_members(put(tmp_path, content)))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_is_an_error_of_the_service(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     archive = put(tmp_path_factory.getbasetemp(), mutate(data, make_zip()))
