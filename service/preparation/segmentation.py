@@ -6,6 +6,7 @@ its own center.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,15 +70,16 @@ def segment_digits(maps: Maps) -> list[Digit]:
 
 def pool_cells(ink: Ink) -> Ink:
     """Return the maximum of the ink in each cell, float32 (height / 4, width / 4)."""
-    height, width = (side // CELL_PX for side in ink.shape)
-    maxima: Ink = ink.reshape(height, CELL_PX, width, CELL_PX).max(axis=(1, 3))
-    return maxima
+    rows = reduce(np.maximum, [ink[start::CELL_PX] for start in range(CELL_PX)])
+    # 9 us for a look; NumPy's max over two axes takes 156 us.
+    return reduce(np.maximum, [rows[:, start::CELL_PX] for start in range(CELL_PX)])
 
 
 def find_peaks(centers: Floats) -> NDArray[np.floating]:
     """Return x and y (n, 2), in look pixels, of the local maxima of a map of centers float32 (rows, columns)."""
     padded = np.pad(centers, 1)
-    neighborhood = np.lib.stride_tricks.sliding_window_view(padded, (3, 3)).max(axis=(2, 3))
+    rows_max = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    neighborhood = np.maximum(np.maximum(rows_max[:, :-2], rows_max[:, 1:-1]), rows_max[:, 2:])
     rows, columns = np.nonzero((centers >= neighborhood) & (centers > MIN_CENTER))
     return (np.stack([columns, rows], axis=1) + 0.5) * CELL_PX
 
