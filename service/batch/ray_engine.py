@@ -8,7 +8,7 @@ import socket
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -90,10 +90,11 @@ class Attempts:
 class PartWriter:
     """An actor: it answers the images of a part, and writes them. The model is loaded with its first part."""
 
-    def __init__(self, folder: PartFolder[Answer], attempts: Any) -> None:
-        """Take the folder of the parts, and the actor that counts attempts."""
+    def __init__(self, folder: PartFolder[Answer], attempts: Any, current_folder: str) -> None:
+        """Take the folder of the parts, the actor that counts attempts, and the folder that relative paths are of."""
         self._folder: PartFolder[Any] = folder
         self._attempts = attempts
+        _change_folder(current_folder)
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the progress of each part, or the error that ends the run."""
@@ -130,11 +131,11 @@ def _pipeline(parts: PartList[Answer]) -> "ray.data.Dataset":
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # byte: each row is a block, which goes on as soon as it is there
-    listed = from_items([0]).map_batches(partial(_list_parts, parts), batch_size=None, num_cpus=0)
+    listed = from_items([0]).map_batches(partial(_list_parts, parts, os.getcwd()), batch_size=None, num_cpus=0)
     attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
     return listed.map_batches(
         PartWriter,
-        fn_constructor_args=[parts.folder, attempts],
+        fn_constructor_args=[parts.folder, attempts, os.getcwd()],
         batch_size=None,
         compute=ActorPoolStrategy(min_size=_count_cores()),  # and more, where machines join
         num_cpus=1,
@@ -145,13 +146,19 @@ def _count_cores() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 0)))
 
 
-def _list_parts(parts: PartList[Answer], _: Batch) -> Iterator[Batch]:
+def _list_parts(parts: PartList[Answer], current_folder: str, _: Batch) -> Iterator[Batch]:
     """Yield each part, the progress of those that have a file, and the error that ends the list."""
+    _change_folder(current_folder)
     try:
         for item in parts:
             yield _dump([item])
     except ServiceError as error:
         yield _dump([error])
+
+
+def _change_folder(folder: str) -> None:
+    with suppress(OSError):  # a machine that lacks it can't have the files either
+        os.chdir(folder)
 
 
 def _dump(items: Sequence[object]) -> Batch:
@@ -170,7 +177,7 @@ def _connected(address: str, workers: int) -> Iterator[None]:
         EngineError: no cluster can be reached or started.
 
     """
-    os.environ.update(VARIABLES)
+    os.environ |= VARIABLES | os.environ
     # Ray prints pages to standard output for each worker that is lost, and warns where there are more cores than parts.
     with open(os.devnull, "w") as null, redirect_stdout(null), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="ray")

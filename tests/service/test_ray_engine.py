@@ -148,8 +148,8 @@ def test_an_image_that_kills_its_workers_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_what_ends_a_run_is_told_in_a_sentence(cluster: RayCluster, archive: Path, tmp_path: Path) -> None:
-    done = run_on(cluster, SEVEN, "--output", tmp_path / "parts")
-    assert (done.returncode, done.stdout) == (0, b"")
+    done = run_on(cluster, SEVEN.relative_to(ROOT), "--output", tmp_path / "parts")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"1 image answered, 0 of them by an error.\n")
     for options, sentence in (
         (("--output", "/proc/parts"), "Nothing can be written to /proc/parts/"),
         (("--output", str(tmp_path / "parts"), "--resume"), " holds other answers than this command would write"),

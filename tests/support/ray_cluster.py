@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.paths import ROOT, SUPPORT
+from tests.support.paths import SUPPORT
 
 NODES = 2
 
@@ -45,7 +45,7 @@ class RayCluster:
 def ray_cluster() -> Iterator[RayCluster]:
     environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
     with subprocess.Popen(
-        [sys.executable, SUPPORT / "ray_nodes.py"], cwd=ROOT, env=os.environ | environment,
+        [sys.executable, SUPPORT / "ray_nodes.py"], cwd="/", env=os.environ | environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         yield RayCluster(process, environment)
