@@ -80,7 +80,7 @@ def count_rows(file: str) -> int:
 
 def _choose_column(schema: Any, file: str, column: str | None) -> str:
     names = [field.name for field in schema if _is_bytes(field.type) or _bytes_field(field.type) is not None]
-    if column in names:
+    if names.count(column) == 1:
         return str(column)
     if column is None and len(names) == 1:
         return str(names[0])

@@ -1,5 +1,6 @@
 """Files on this machine, and at addresses of fsspec, such as s3://bucket/key."""
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -66,11 +67,13 @@ def too_large(max_bytes: int) -> TooLarge:
 def match(address: str) -> list[str]:
     """Return the addresses that match a pattern such as s3://bucket/*.zip; the address itself if nothing does.
 
+    A path of this machine is no pattern: its shell has expanded it, and p[1].png may be the name of a file.
+
     Raises:
         StoreUnavailable: the store does not answer.
 
     """
-    if not PATTERN.search(address):
+    if not (is_remote(address) and PATTERN.search(address)):
         return [address]
     with reading(address):
         store, path = resolve(address)
@@ -183,11 +186,18 @@ def open_to_append(path: str) -> BinaryIO:
     """Open a file of this machine to read it and to append to it. It and its folder may not exist yet.
 
     Raises:
-        UnwritableOutput: it can't be written.
+        UnwritableOutput: it can't be written, or another command writes it.
 
     """
     with writing(path):
-        return _open_in_folder(path, "a+b")
+        file = _open_in_folder(path, "a+b")
+    with suppress(OSError):  # some file systems have no locks
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise UnwritableOutput(f"Another command is writing {title(path)}: wait for its end.") from None
+    return file
 
 
 def _open_in_folder(path: str, mode: Literal["xb", "a+b"]) -> BinaryIO:

@@ -125,7 +125,7 @@ def _read_entry(file: BinaryIO, archive: str, shift: int) -> ZipMember:
     ]
     if signature != b"PK\1\2":
         raise ValueError
-    name = file.read(name_bytes).decode("utf-8" if flags & UTF8_FLAG else "cp437")
+    name = file.read(name_bytes).decode("utf-8" if flags & UTF8_FLAG else "cp437", "surrogateescape")
     extra = file.read(extra_bytes)
     file.read(comment_bytes)
     size, compressed, offset = _large_numbers(extra, size, compressed, entry[-1])

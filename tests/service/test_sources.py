@@ -174,6 +174,13 @@ def test_stores_have_folders_and_archives_too(memory: Any) -> None:
     }
 
 
+def test_a_path_of_this_machine_is_no_pattern(tmp_path: Path) -> None:
+    paths = [f"{tmp_path}/{name}" for name in ("p[1].png", "p1.png")]
+    for path in paths:
+        Path(path).touch()
+    assert [image.name for image in Sources(paths, MAX_BYTES)] == paths
+
+
 def test_patterns_name_what_they_match_in_stores(memory: Any) -> None:
     assert list_names(make_sources("memory://archives/*.zip")) == [
         f"memory:///archives/{name}" for name in ("9.zip/1.png", "9.zip/2.png", "10.zip/1.png")
