@@ -93,10 +93,10 @@ def _list_opened(tar: tarfile.TarFile, file: BinaryIO, archive: str, max_bytes: 
         tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all
         if not member.isreg():
             continue
-        if not is_compressed:
+        if not is_compressed or member.size > max_bytes:  # too large to be loaded: no bytes of it are kept
             yield TarMember(archive, member.name, member.offset_data, member.size)
         elif content := tar.extractfile(member):
-            yield TarContent(archive, member.name, content.read(max_bytes + 1))
+            yield TarContent(archive, member.name, content.read())
     if not is_compressed:
         _check_end(file, tar.offset)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from service.batch import storage
 from service.batch.outputs import Output
 from service.batch.processes import Processes
 from service.batch.progress import Progress, Tally
@@ -143,6 +144,15 @@ def test_a_file_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         ParquetFile(str(tmp_path / "a.parquet"), READ).write(interrupted(), ENGINE, print)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_another_command_writes_is_left_alone(tmp_path: Path) -> None:
+    file = RowFile(str(tmp_path / "a.csv"), "csv", READ)
+    with storage.open_to_append(file.path), pytest.raises(UnwritableOutput, match="Another command is writing"):
+        write(file, [File(str(SEVEN))], resume=True)
+    assert Path(file.path).read_bytes() == b""
+    write(file, [File(str(SEVEN))], resume=True)
+    assert len(Path(file.path).read_text().splitlines()) == 2
 
 
 def interrupted() -> Iterator[File]:

@@ -178,7 +178,7 @@ def test_a_path_of_this_machine_is_no_pattern(tmp_path: Path) -> None:
     paths = [f"{tmp_path}/{name}" for name in ("p[1].png", "p1.png")]
     for path in paths:
         Path(path).touch()
-    assert [image.name for image in Sources(paths, MAX_BYTES)] == paths
+    assert [image.name for image in Sources(paths, LIMIT)] == paths
 
 
 def test_patterns_name_what_they_match_in_stores(memory: Any) -> None:
