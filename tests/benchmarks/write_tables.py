@@ -13,7 +13,7 @@ import click
 from tests.support.paths import ROOT
 
 FOLDERS = ("tests", "service", "service/server", "deploy", "training")
-TABLES = re.compile(r"(<!-- (python .*) -->\n).*?(<!-- end of tables -->)", re.DOTALL)
+TABLES = re.compile(r"(<!-- (python [^\n]*) -->\n).*?(<!-- end of tables -->)", re.DOTALL)
 
 
 @click.command()
