@@ -6,7 +6,7 @@ from threading import Event, Lock
 from service.server.fast_path import MAX_BATCH_REQUESTS, FastPath
 from service.server.http_parser import Request
 
-GATHER_SECONDS = 0.002  # for as many requests to come as came together before
+GATHER_SECONDS = 0.004  # for as many requests to come as came together before; 8% more answers than with 0.002
 
 FastResponse = tuple[dict[str, str], bytes] | None  # headers and body; None if the application must answer
 
