@@ -209,7 +209,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
         """Put a whole request into the batch if the fast path accepts it, or else into the queue."""
         request = connection.parser.requests.popleft()
         request.environ[ARRIVAL_KEY] = time.perf_counter()
-        request.keep_alive &= self.alive
+        request.keep_alive &= not self.components.draining.is_set()
         if self.fast_path and self.fast_path.accepts(request):
             self.batch[connection] = request
             if len(self.batch) >= MAX_BATCH_REQUESTS:

@@ -1,6 +1,7 @@
 """The gRPC server of a worker process."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ from service.server.grpc.messages import POOL
 from service.settings import bind_address
 
 CANCEL_SECONDS = 1.0  # for calls that are cancelled after the grace
+LINGER_SECONDS = 5.0  # at most, for proxies and clients to see that the service stops: HAProxy checks each second
+QUIET_SECONDS = 0.5  # without a call
+POLL_SECONDS = 0.05
 REFLECTION_PREFIX = "/grpc.reflection."
 
 log = logging.getLogger("service.grpc")
@@ -33,6 +37,7 @@ class GrpcServer:
     def __init__(self, app: flask.Flask) -> None:
         self._components = components(app)
         self._gateway = Gateway(app)
+        self._clock = _CallClock()
         self._server = self._create_server()
 
     def start(self) -> None:
@@ -52,18 +57,27 @@ class GrpcServer:
         log.info("Listening for gRPC at: %s", address)
 
     def stop(self, grace_seconds: float) -> None:
-        """Begin to stop: reject new calls, and cancel calls that are not answered after the grace."""
-        self._stopped = self._server.stop(grace_seconds)
+        """Begin to stop: answer new calls until none comes, then reject them, and cancel those over the grace."""
+        end = time.monotonic() + grace_seconds
+        self._stopping = threading.Thread(target=self._stop_when_quiet, args=(end,), name="grpc-stop", daemon=True)
+        self._stopping.start()
 
     def join(self, end: float) -> None:
         """Wait until all calls are answered, or until `end` on the monotonic clock."""
-        self._stopped.wait(max(0, end - time.monotonic()) + CANCEL_SECONDS)
+        self._stopping.join(max(0, end - time.monotonic()) + CANCEL_SECONDS)
+
+    def _stop_when_quiet(self, end: float) -> None:
+        """Stop once no client calls any more: gRPC cancels calls that arrive as it stops (grpc/grpc#41785)."""
+        linger_end = min(time.monotonic() + LINGER_SECONDS, end)
+        while (now := time.monotonic()) < min(linger_end, self._clock.last_call + QUIET_SECONDS):
+            time.sleep(POLL_SECONDS)
+        self._server.stop(max(0, end - now)).wait()
 
     def _create_server(self) -> grpc.Server:
         settings = self._components.settings
         server = grpc.server(
             ThreadPoolExecutor(settings.max_connections, "grpc"),  # a thread for each call
-            interceptors=[_KeyInterceptor(self._gateway)],
+            interceptors=[self._clock, _KeyInterceptor(self._gateway)],
             options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", settings.max_bytes)],
             maximum_concurrent_rpcs=settings.max_connections,
         )
@@ -74,6 +88,17 @@ class GrpcServer:
             [*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME], server, pool=_reflection_pool()
         )
         return server
+
+
+class _CallClock(grpc.ServerInterceptor):
+    """Tells when the last call began."""
+
+    def __init__(self) -> None:
+        self.last_call = float("-inf")  # on the monotonic clock
+
+    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        self.last_call = time.monotonic()
+        return continuation(details)
 
 
 class _KeyInterceptor(grpc.ServerInterceptor):
