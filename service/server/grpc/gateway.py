@@ -42,12 +42,18 @@ class Gateway:
         self._turns = Semaphore(settings.threads)  # as many requests are answered at once as over HTTP
         self._lock = Lock()  # of `_dispatched`
         self._max_dispatched, self._max_bytes = settings.threads + settings.max_waiting, settings.max_buffered
+        self._last_call = float("-inf")  # on the clock of perf_counter
         self._dispatched: list[int] = []  # the sizes of the requests that wait for their turn, or have it
 
     def environ(self, method: str, metadata: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """Return the WSGI environ of a call, without its request."""
         headers = {HEADERS[name]: value for name, value in metadata if name in HEADERS}
-        return {**self._environ, **headers, RPC_KEY: Rpc(method), ARRIVAL_KEY: perf_counter()}
+        self._last_call = perf_counter()
+        return {**self._environ, **headers, RPC_KEY: Rpc(method), ARRIVAL_KEY: self._last_call}
+
+    def seconds_since_last_call(self) -> float:
+        """Return for how long no call has come; health checks are not counted."""
+        return perf_counter() - self._last_call
 
     def check_key(self, environ: dict[str, Any]) -> None:
         """Check that a call has an API key, if any keys are set.

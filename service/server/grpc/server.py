@@ -37,7 +37,6 @@ class GrpcServer:
     def __init__(self, app: flask.Flask) -> None:
         self._components = components(app)
         self._gateway = Gateway(app)
-        self._clock = _CallClock()
         self._server = self._create_server()
 
     def start(self) -> None:
@@ -69,15 +68,15 @@ class GrpcServer:
     def _stop_when_quiet(self, end: float) -> None:
         """Stop once no client calls any more: gRPC cancels calls that arrive as it stops (grpc/grpc#41785)."""
         linger_end = min(time.monotonic() + LINGER_SECONDS, end)
-        while (now := time.monotonic()) < min(linger_end, self._clock.last_call + QUIET_SECONDS):
+        while time.monotonic() < linger_end and self._gateway.seconds_since_last_call() < QUIET_SECONDS:
             time.sleep(POLL_SECONDS)
-        self._server.stop(max(0, end - now)).wait()
+        self._server.stop(max(0, end - time.monotonic())).wait()
 
     def _create_server(self) -> grpc.Server:
         settings = self._components.settings
         server = grpc.server(
             ThreadPoolExecutor(settings.max_connections, "grpc"),  # a thread for each call
-            interceptors=[self._clock, _KeyInterceptor(self._gateway)],
+            interceptors=[_KeyInterceptor(self._gateway)],
             options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", settings.max_bytes)],
             maximum_concurrent_rpcs=settings.max_connections,
         )
@@ -88,17 +87,6 @@ class GrpcServer:
             [*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME], server, pool=_reflection_pool()
         )
         return server
-
-
-class _CallClock(grpc.ServerInterceptor):
-    """Tells when the last call began."""
-
-    def __init__(self) -> None:
-        self.last_call = float("-inf")  # on the monotonic clock
-
-    def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
-        self.last_call = time.monotonic()
-        return continuation(details)
 
 
 class _KeyInterceptor(grpc.ServerInterceptor):
