@@ -13,6 +13,7 @@ from service import __version__
 from service.api import auth, cors, proxies
 from service.cli.models import models_group
 from service.cli.output import cli_errors
+from service.errors import os_reason
 from service.feedback import store as corrections
 from service.models import loading, models_folder
 from service.preparation import finder
@@ -236,5 +237,14 @@ def _read_settings(needs_version: bool = True) -> Settings:
     return settings
 
 
+def run() -> None:
+    """Run the command line. An error of the system, as when standard output is on a full disk, is one sentence."""
+    try:
+        main()
+    except OSError as error:
+        click.echo(f"Error: {f'{error.filename}: ' if error.filename else ''}{os_reason(error)}.", err=True)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    main(prog_name="python -m service")
+    run()

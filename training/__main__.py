@@ -100,22 +100,32 @@ def _refuse_options(context: click.Context) -> None:
 @EVALUATE_ON
 def evaluate(version: str, models: Path, source: str | None, evaluate_on: int) -> None:
     """Evaluate VERSION, a number or a folder, and write its report, assets.extra/report/index.html in it."""
-    dataset = datasets.load(source)
     from training import model_card
+
+    folder = _find_version(version, models)
+    card = model_card.read(folder)
+    dataset = datasets.load(source)
     from training.train import evaluate_version, make_uploads
 
-    folder = (
-        find_versions(models / NAME).get(int(version), models / NAME / version)
-        if version.isdecimal()
-        else Path(version)
-    )
-    if not (folder / "saved_model.pb").exists():
-        raise ModelError(f"There is no version in {folder}.")
-    card = model_card.read(folder)
     metrics = evaluate_version(folder, card, dataset, make_uploads(dataset, evaluate_on, models)).metrics()
     for name, value in metrics.items():
         click.echo(f"{name:33} {value:.5g}")
     click.echo(f"The report is {folder / REPORT}.")
+
+
+def _find_version(version: str, models: Path) -> Path:
+    """Return the folder of a version, by its number or its path.
+
+    Raises:
+        ModelError: there is none.
+
+    """
+    folder = Path(version)
+    if version.isdecimal():
+        folder = find_versions(models / NAME).get(int(version), models / NAME / version)
+    if not (folder / "saved_model.pb").exists():
+        raise ModelError(f"There is no version in {folder}.")
+    return folder
 
 
 @main.command("finder")

@@ -150,7 +150,10 @@ def _reading(file: str) -> Iterator[None]:
 
 def _is_bytes(kind: Any) -> bool:
     types = import_pyarrow().types
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
+    if types.is_dictionary(kind):
+        return _is_bytes(kind.value_type)
+    checks = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(check(kind) for check in checks)
 
 
 def _bytes_field(kind: Any) -> Any:

@@ -16,6 +16,7 @@ from service.batch.references import File, Reference, Unreadable
 from service.errors import StoreUnavailable, UnreadableFile
 
 MAX_LEFT_OUT_NAMES = 5  # in the message
+UNREADABLE_ARCHIVES = (".tar.zst", ".tzst", ".tar.lz4", ".7z", ".rar")
 
 
 class Kind(StrEnum):
@@ -42,17 +43,20 @@ class LeftOut:
 
     count: int = 0
     names: list[str] = field(default_factory=list)
+    has_archives: bool = False
 
     def add(self, name: str) -> None:
         """Count a file."""
         self.count += 1
+        self.has_archives |= _kind_of_name(name) is not Kind.FILE
         if len(self.names) < MAX_LEFT_OUT_NAMES:
             self.names.append(name)
 
     def describe(self) -> str:
         """Return a sentence, or nothing if there are no such files."""
         names = ", ".join(map(title, self.names)) + ", ..." * (self.count > len(self.names))
-        return f"Left out, not images by their suffix: {names} ({self.count} in all)." if self.count else ""
+        hint = " To read archives and Parquet files, name them: 'folder/*.zip'." if self.has_archives else ""
+        return f"Left out, not images by their suffix: {names} ({self.count} in all).{hint}" if self.count else ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,8 @@ class Sources:
                 return self._pick_images(tar_archive.list_members(source, self.max_bytes))
             case Kind.PARQUET:
                 return parquet_file.list_rows(source, self.column)
+            case Kind.FILE if source.lower().endswith(UNREADABLE_ARCHIVES):
+                raise UnreadableFile("Archives of this kind are not read: make it a zip or tar archive.")
             case Kind.FILE:
                 return iter([File(source)])
 
@@ -148,10 +154,13 @@ def _kind(source: str) -> Kind:
     if os.path.isdir(source):
         return Kind.FOLDER
     path = source.partition("::")[0] if storage.is_remote(source) else source  # of zip://7.png::s3://bucket/x.zip
-    for suffixes, kind in KINDS.items():
-        if path.lower().endswith(suffixes):
-            return kind
+    if (kind := _kind_of_name(path)) is not Kind.FILE:
+        return kind
     return Kind.FOLDER if storage.is_remote(source) and storage.is_folder(source) else Kind.FILE
+
+
+def _kind_of_name(name: str) -> Kind:
+    return next((kind for suffixes, kind in KINDS.items() if name.lower().endswith(suffixes)), Kind.FILE)
 
 
 def _is_hidden(name: str) -> bool:

@@ -256,6 +256,15 @@ def test_a_closed_pipe_ends_the_command_quietly(folder: Path) -> None:
         wait_for_workers(process.pid, 0)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Only Linux has /dev/full.")
+def test_a_full_disk_is_told_in_a_sentence() -> None:
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            command("predict", SEVEN), cwd=ROOT, env=clean_environment(), stdout=full, stderr=subprocess.PIPE
+        )
+    assert (result.returncode, result.stderr) == (1, b"Error: no space left on device.\n")
+
+
 def test_a_worker_that_dies_is_an_error_in_one_sentence(folder: Path) -> None:
     with running(folder) as process:
         assert process.stdout

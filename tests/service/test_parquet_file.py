@@ -31,9 +31,10 @@ def write(path: Path, columns: dict[str, Any], **options: Any) -> str:
     [
         pyarrow.array(IMAGES),
         pyarrow.array(IMAGES, pyarrow.large_binary()),
+        pyarrow.array(IMAGES).dictionary_encode(),
         pyarrow.array([{"bytes": image, "path": None} for image in IMAGES]),
     ],
-    ids=["bytes", "large", "Hugging Face"],
+    ids=["bytes", "large", "dictionary", "Hugging Face"],
 )
 def test_rows_are_images_in_any_order(tmp_path: Path, column: Any, group_rows: int) -> None:
     file = write(tmp_path / "x.parquet", {"label": range(len(IMAGES)), "my.image": column}, row_group_size=group_rows)
@@ -41,6 +42,12 @@ def test_rows_are_images_in_any_order(tmp_path: Path, column: Any, group_rows: i
     assert [row.name for row in rows] == [f"{file}#{number}" for number in range(len(IMAGES))]
     assert [row.load(100) for row in rows] == IMAGES
     assert [row.load(100) for row in reversed(rows)] == IMAGES[::-1]
+
+
+def test_images_of_one_size_may_be_a_column_of_that_size(tmp_path: Path) -> None:
+    column = pyarrow.array([SEVEN_BYTES] * 2, pyarrow.binary(len(SEVEN_BYTES)))
+    rows = list_rows(write(tmp_path / "x.parquet", {"image": column}), None)
+    assert [row.load(len(SEVEN_BYTES)) for row in rows] == [SEVEN_BYTES] * 2
 
 
 def test_an_image_over_the_limit_and_a_row_without_bytes_are_errors(tmp_path: Path) -> None:

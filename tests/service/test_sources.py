@@ -109,9 +109,10 @@ def test_what_is_no_image_by_its_suffix_is_left_out_and_named(folder: Path) -> N
     list(sources)
     names = ["folder/notes.txt", "folder/x.zip", "a.ZIP/notes.txt", "a.tar/notes.txt", "a.tgz/x.txt"]
     paths = ", ".join(f"{folder}/{name}" for name in names)
-    assert sources.left_out.describe() == f"Left out, not images by their suffix: {paths} (5 in all)."
+    hint = "To read archives and Parquet files, name them: 'folder/*.zip'."
+    assert sources.left_out.describe() == f"Left out, not images by their suffix: {paths} (5 in all). {hint}"
     sources.left_out.add("more.txt")
-    assert sources.left_out.describe().endswith("/a.tgz/x.txt, ... (6 in all).")
+    assert sources.left_out.describe().endswith(f"/a.tgz/x.txt, ... (6 in all). {hint}")
 
 
 def test_what_holds_no_image_or_is_damaged_is_one_image_with_an_error(folder: Path) -> None:
@@ -120,6 +121,7 @@ def test_what_holds_no_image_or_is_damaged_is_one_image_with_an_error(folder: Pa
         "bare.zip": "There is no image in this folder.",
         "none.zip": "There is no image in this zip archive.",
         "damaged.zip": "This is not a zip archive, or it is damaged.",
+        "a.tar.zst": "Archives of this kind are not read: make it a zip or tar archive.",
         "damaged.tar/1.png": "PNG",
         "damaged.tar": "This is not a tar archive, or it is damaged here.",
         "damaged.parquet": "This is not a Parquet file, or it is damaged.",
@@ -224,6 +226,8 @@ def test_a_bucket_is_read() -> None:
 def test_a_store_that_does_not_answer_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     S3FileSystem.clear_instance_cache()
     with pytest.raises(StoreUnavailable, match=r"s3://bucket/a.zip can't be read: EndpointConnectionError: Could not"):
         list(make_sources("s3://bucket/a.zip"))
