@@ -8,7 +8,7 @@ from contextlib import suppress
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
 MMAP_THRESHOLD_BYTES = 2**20
-TRIM_SECONDS = 5.0
+TRIM_SECONDS = 1.0
 
 
 def configure() -> None:
@@ -25,7 +25,8 @@ def configure() -> None:
 def start_trimming() -> None:
     """Start a thread that returns all free pages every few seconds; glibc alone returns those at the heap's end.
 
-    A trim takes a millisecond. After 50,000 mutated requests, each of two workers had 12 MB less than without it.
+    A trim takes a millisecond. After 50,000 mutated requests, each of two workers had 12 MB less than without it. With
+    a trim every 5 seconds, two workers had 6 MB more at the end of 80,000 requests; after it both had 157 MB.
     """
     with suppress(AttributeError):
         trim = ctypes.CDLL(None).malloc_trim

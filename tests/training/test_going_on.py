@@ -47,7 +47,7 @@ def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(tmp_
         assert count_right(server, others) < 100
         for image, digit in write_digits(30, seed=1):
             assert server.post(image, f"/feedback?digit={digit}")[0] == 201
-        result = run_training("--extra", corrections, "--from", 3, "--models", models)
+        result = run_training("--extra", corrections, "--from", 3, "--models", models, "--evaluate-on", 5)
         assert result.returncode == 0, result.stderr
         server.wait_until_served("4", "3", "2", "1")
         assert count_right(server, others) >= 190
