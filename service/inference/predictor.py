@@ -1,5 +1,6 @@
 """Read an image file: bytes -> image -> digit -> vector -> probabilities -> prediction."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from service.preparation import decode, normalize
 from service.preparation.finder import Finder, LocatedDigit
 from service.preparation.types import Box, Floats, Gray
 from service.settings import Settings
+
+# Of the digits of an image; beyond it none is sure. Of 16 images without a digit, 7 had sure ones, and then 1.
+MAX_UNCERTAIN_SHARE = 0.5
 
 Preparation = Literal["auto", "none"]
 Stage = Literal["decode", "prepare", "predict"]
@@ -227,16 +231,25 @@ class Predictor:
             raise TooManyDigits.of(len(probabilities), self.settings.max_digits)
         self.instrumentation.on_read_digits(self.model.version, probabilities)
         factor = decode.reduction_factor(data, image)
-        lines = [self._to_line(line, factor) for line in classified]
+        threshold = self._choose_threshold(probabilities)
+        lines = [self._to_line(line, factor, threshold) for line in classified]
         return Reading("\n".join(line.text for line in lines), lines, self.model_name)
 
-    def _to_line(self, line: reader.ClassifiedLine, factor: float) -> Line:
+    def _choose_threshold(self, probabilities: Floats) -> float:
+        """Return the confidence below which a digit of an image is uncertain.
+
+        Among letters and in patterns a few of many doubtful digits look sure.
+        """
+        is_uncertain = probabilities.max(axis=1) < np.float64(self.model.threshold)  # as a response has them
+        return math.inf if is_uncertain.mean() > MAX_UNCERTAIN_SHARE else self.model.threshold
+
+    def _to_line(self, line: reader.ClassifiedLine, factor: float, threshold: float) -> Line:
         """Return the line of a response. The decoded image was smaller than the file's image by a factor."""
         digits = [
             ReadDigit(
                 prediction.digit,
                 prediction.confidence,
-                prediction.uncertain,
+                prediction.confidence < threshold,
                 prediction.probabilities,
                 _scale_box(box, factor),
             )

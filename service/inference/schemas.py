@@ -66,7 +66,10 @@ class ReadDigit(msgspec.Struct, frozen=True):
 
     digit: Annotated[int, Meta(ge=0, le=9)]
     confidence: Annotated[Probability, Meta(description="The probability of the digit.")]
-    uncertain: Annotated[bool, Meta(description="The confidence is below the version's threshold.")]
+    uncertain: Annotated[
+        bool,
+        Meta(description="The confidence is below the version's threshold, or that of most digits in the image is."),
+    ]
     probabilities: Probabilities
     box: Annotated[
         list[float],

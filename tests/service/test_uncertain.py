@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from service.inference.predictor import Predictor
+from service.inference.schemas import ReadDigit
 from service.models import loading
 from service.models.runtimes import LiteRT
 from service.preparation.finder import Finder
@@ -101,3 +102,21 @@ def test_without_a_calibration_no_answer_is_uncertain(
     answers = Predictor(loading.load_default(settings), finder, settings).predict(list(to_vectors(mnist.x_test)))
     assert min(answer.confidence for answer in answers) < 0.6
     assert not any(answer.uncertain for answer in answers)
+
+
+@pytest.mark.parametrize(("below", "uncertain"), [(1, 1), (2, 2), (3, 5), (5, 5)])
+def test_where_most_digits_of_an_image_are_uncertain_all_are(
+    mnist: Dataset, shipped: Path, finder: Finder, tmp_path: Path, below: int, uncertain: int
+) -> None:
+    row = png(np.hstack([np.pad(digit, 6) for digit in mnist.x_test[:5]]))
+
+    def read(threshold: float) -> list[ReadDigit]:
+        copy_version(shipped, tmp_path / str(threshold), calibration={"threshold": threshold})
+        app_settings = Settings(models=tmp_path / str(threshold))
+        (line,) = Predictor(loading.load_default(app_settings), finder, app_settings).read(row).lines
+        return line.digits
+
+    confidences = sorted(digit.confidence for digit in read(0.0))
+    assert len(set(confidences)) == 5
+    threshold = float(np.nextafter(confidences[below - 1], 2))
+    assert sum(digit.uncertain for digit in read(threshold)) == uncertain
