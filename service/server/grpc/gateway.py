@@ -1,9 +1,10 @@
 """Answers the HTTP requests that calls are translated to, by the fast path or by the application."""
 
-from collections.abc import Iterator, Sequence
+from asyncio import get_running_loop
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from threading import Lock, Semaphore
 from time import perf_counter
 from typing import Any
 
@@ -30,7 +31,7 @@ HEADERS = {
 
 
 class Gateway:
-    """Answers requests with an application, in the threads that call it."""
+    """Answers requests with an application: small ones in the event loop, all others in threads."""
 
     def __init__(self, app: flask.Flask) -> None:
         self._app = app
@@ -39,13 +40,12 @@ class Gateway:
         self._environ = connection_environ((settings.host, settings.grpc_port), None)
         fast_path = create_fast_path(app)
         self._batcher = Batcher(fast_path) if fast_path else None
-        self._turns = Semaphore(settings.threads)  # as many requests are answered at once as over HTTP
-        self._lock = Lock()  # of `_dispatched`
+        self._threads = ThreadPoolExecutor(settings.threads, "grpc")  # as many as for HTTP
         self._max_dispatched, self._max_bytes = settings.threads + settings.max_waiting, settings.max_buffered
         self._last_call = float("-inf")  # on the clock of perf_counter
-        self._dispatched: list[int] = []  # the sizes of the requests that wait for their turn, or have it
+        self._dispatched: list[int] = []  # the sizes of the requests that wait for a thread, or have one
 
-    def environ(self, method: str, metadata: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    def environ(self, method: str, metadata: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         """Return the WSGI environ of a call, without its request."""
         headers = {HEADERS[name]: value for name, value in metadata if name in HEADERS}
         self._last_call = perf_counter()
@@ -64,11 +64,11 @@ class Gateway:
         """
         auth.check_key(environ, self._components.key_digests)
 
-    def answer(self, request: HttpRequest, environ: dict[str, Any]) -> HttpResponse:
+    async def answer(self, request: HttpRequest, environ: dict[str, Any]) -> HttpResponse:
         """Return the response to a request. The environ gets the request's variables.
 
         Raises:
-            Overloaded: too many requests wait for their turn.
+            Overloaded: too many requests wait for a thread.
 
         """
         body = BytesIO(request.body)
@@ -82,24 +82,22 @@ class Gateway:
             **request.environ,
         }
         whole = Request(environ, body, keep_alive=True, size=len(request.body))
-        if self._batcher and self._batcher.accepts(whole) and (response := self._batcher.answer(whole)):
+        if self._batcher and self._batcher.accepts(whole) and (response := await self._batcher.answer(whole)):
             return HttpResponse(200, *response, environ[RPC_KEY])
-        with self._admitted(whole.size), self._turns:
-            return self._run_app(environ)
+        with self._admitted(whole.size):
+            return await get_running_loop().run_in_executor(self._threads, self._run_app, environ)
 
     @contextmanager
     def _admitted(self, size: int) -> Iterator[None]:
         """Count a request for the application. As over HTTP, small requests are limited by their number alone."""
-        with self._lock:
-            waiting_bytes = sum(self._dispatched) if size > RECEIVE_BYTES else 0
-            if len(self._dispatched) >= self._max_dispatched or waiting_bytes > self._max_bytes:
-                raise Overloaded("Too many requests wait already: try again in a moment.")
-            self._dispatched.append(size)
+        waiting_bytes = sum(self._dispatched) if size > RECEIVE_BYTES else 0
+        if len(self._dispatched) >= self._max_dispatched or waiting_bytes > self._max_bytes:
+            raise Overloaded("Too many requests wait already: try again in a moment.")
+        self._dispatched.append(size)
         try:
             yield
         finally:
-            with self._lock:
-                self._dispatched.remove(size)
+            self._dispatched.remove(size)
 
     def _run_app(self, environ: dict[str, Any]) -> HttpResponse:
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)

@@ -1,7 +1,7 @@
 """The handlers of gRPC calls: each asks the application, and answers with its message or its error."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -34,7 +34,8 @@ STATUS_CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 
-Handle = Callable[[bytes, grpc.ServicerContext], bytes]
+Context = grpc.aio.ServicerContext[Any, Any]
+Handle = Callable[[bytes, Context], Awaitable[bytes]]
 
 log = logging.getLogger("service.grpc")
 
@@ -60,18 +61,18 @@ def _stream_handlers(service: str) -> "dict[str, grpc.RpcMethodHandler[Any, Any]
     return {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_reject_stream)}
 
 
-def _reject_stream(_: object, context: grpc.ServicerContext) -> None:
-    context.abort(grpc.StatusCode.UNIMPLEMENTED, "Streams are not served: call ModelInfer for each request.")
+async def _reject_stream(_: object, context: Context) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Streams are not served: call ModelInfer for each request.")
 
 
 def _unary_handler(gateway: Gateway, name: str, method: Method) -> Handle:
-    def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-        environ = gateway.environ(name, context.invocation_metadata())
+    async def handle(data: bytes, context: Context) -> bytes:
+        environ = gateway.environ(name, context.invocation_metadata() or ())
         try:
             if method.needs_key:
                 gateway.check_key(environ)
             message = _parse(method.request, data)
-            response = gateway.answer(method.to_http(message), environ)
+            response = await gateway.answer(method.to_http(message), environ)
             if response.status in method.answered:
                 return bytes(method.from_http(message, response).SerializeToString())
             status, error = response.status, msgspec.json.decode(response.body, type=ErrorResponse)
@@ -82,9 +83,7 @@ def _unary_handler(gateway: Gateway, name: str, method: Method) -> Handle:
             log.exception("A call of %s failed.", name, exc_info=failure)
             status, error = InternalError.status, ErrorResponse.of(InternalError())
         code = STATUS_CODES.get(status, grpc.StatusCode.INTERNAL)
-        context.set_trailing_metadata((("error-code", error.code),))
-        context.abort(code, error.error)
-        raise AssertionError("abort raises an exception")
+        await context.abort(code, error.error, (("error-code", error.code),))
 
     return handle
 

@@ -3,7 +3,9 @@
 With the servicer of grpcio-health-checking 1.81, clients that watch would hold up the stop for the whole grace.
 """
 
-from collections.abc import Collection, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from typing import Any
 
 import grpc
 from grpc_health.v1.health import SERVICE_NAME
@@ -12,7 +14,10 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from service.api.components import Components
 from service.errors import Draining, ModelError
 
-POLL_SECONDS = 0.5  # between checks of the status, for each client that watches
+POLL_SECONDS = 0.2  # between checks of the status, for each client that watches
+
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Health:
@@ -31,22 +36,22 @@ class Health:
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
 
-    def _check(self, request: HealthCheckRequest, context: grpc.ServicerContext) -> HealthCheckResponse:
+    async def _check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         if request.service not in self._names:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"There is no service {request.service}.")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"There is no service {request.service}.")
         return self._response(request.service)
 
-    def _watch(self, request: HealthCheckRequest, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
+    async def _watch(self, request: HealthCheckRequest, _: Context) -> AsyncIterator[HealthCheckResponse]:
         """Tell the status now and at each change. End once the service stops, which waits for all calls."""
         draining, last_response = self._components.draining, None
-        while context.is_active():
+        while True:
             is_draining, response = draining.is_set(), self._response(request.service)
             if response != last_response:
                 yield response
             if is_draining:
                 break
             last_response = response
-            draining.wait(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     def _response(self, name: str) -> HealthCheckResponse:
         if name not in self._names:
