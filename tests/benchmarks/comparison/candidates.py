@@ -89,6 +89,12 @@ def mlserver(name: str, workers: int) -> Candidate:
     )  # fmt: skip
 
 
+def triton(name: str, datatype: str, paths: Mapping[str, str]) -> Candidate:
+    """Triton, whose model takes one datatype."""
+    command = ("-m", f"{SERVERS}.triton_server", "{port}", "{grpc}", datatype)
+    return Candidate(name, command, paths, (*COMMON, "nvidia-pytriton==0.7.*"))
+
+
 CANDIDATES = [
     ours("mnist-service", SINGLE),
     ours("mnist-service, gRPC on", SINGLE_BY_GRPC, environment={"MNIST_GRPC_PORT": "{grpc}"}),
@@ -108,12 +114,8 @@ CANDIDATES = [
     ),
     mlserver("MLServer", workers=0),
     mlserver("MLServer, 2 workers", workers=2),
-    Candidate(
-        "Triton",
-        ("-m", f"{SERVERS}.triton_server", "{port}", "{grpc}"),
-        {"v2 JSON": "/v2/models/mnist/infer", "gRPC, FP32": grpc_jobs.PATH},
-        (*COMMON, "nvidia-pytriton==0.7.*"),
-    ),
+    triton("Triton", "FP32", {"v2 JSON": "/v2/models/mnist/infer", "gRPC, FP32": grpc_jobs.PATH}),
+    triton("Triton, UINT8", "UINT8", {"gRPC, UINT8": grpc_jobs.PATH}),
     Candidate(
         "hello world",
         ("-m", "gunicorn", "--config", "python:service.server.gunicorn_conf", f"{SERVERS}.hello:app"),
