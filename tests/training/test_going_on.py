@@ -40,21 +40,25 @@ def count_right(server: Server, digits: list[tuple[bytes, int]]) -> int:
 
 
 @pytest.mark.slow
-def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(tmp_path: Path) -> None:
+def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(mnist: Dataset, tmp_path: Path) -> None:
+    third = tmp_path / "third.npz"  # of MNIST: a fit to all of it takes three times as long
+    np.savez(third, x_train=mnist.x_train[-20_000:], y_train=mnist.y_train[-20_000:], x_test=mnist.x_test,
+             y_test=mnist.y_test)  # fmt: skip
     models = Path(shutil.copytree(DEFAULT_MODELS, tmp_path / "models"))
     corrections, others = tmp_path / "corrections", list(write_digits(200, seed=2))
     with serving(MNIST_MODELS=str(models), MNIST_FEEDBACK=str(corrections)) as server:
         assert count_right(server, others) < 100
         for image, digit in write_digits(30, seed=1):
             assert server.post(image, f"/feedback?digit={digit}")[0] == 201
-        result = run_training("--extra", corrections, "--from", 3, "--models", models, "--evaluate-on", 5)
+        options = ("--data", third, "--evaluate-on", 5, "--force")  # fitted to a third, it is worse on MNIST
+        result = run_training("--extra", corrections, "--from", 3, "--models", models, *options)
         assert result.returncode == 0, result.stderr
         server.wait_until_served("4", "3", "2", "1")
         assert count_right(server, others) >= 190
     before, after = (store.read_card(models / "mnist" / number).metrics.test_accuracy for number in ("3", "4"))
     assert before is not None
     assert after is not None
-    assert after > before - 0.001
+    assert after > before - 0.002  # 0.0008; 0.0005 where it is fitted to all of MNIST
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_a_style_is_learnt_from_100_images_and_mnist_is_not_forgotten(
         ]
         return float((answers[0] == test_zeros.labels).mean()), float((answers[1] == mnist.test.labels).mean())
 
-    train = mnist.train[:20_000]
+    train = mnist.train[:10_000]
     zeros_before, mnist_before = accuracies(train)
     zeros_after, mnist_after = accuracies(train + training_zeros.repeat(10))
     assert zeros_before < 0.1
