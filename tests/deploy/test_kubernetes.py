@@ -9,7 +9,6 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import service
@@ -20,7 +19,7 @@ from tests.support.manifests import (
     BASE,
     KSERVE,
     KSERVE_GRPC,
-    KUBERNETES,
+    check_with_checkov,
     find,
     mounts,
     pods,
@@ -32,7 +31,6 @@ from tests.support.server import Server, serving
 from training.__main__ import main
 from training.errors import DataError, NotBetter
 
-CHECKOV = "checkov==3.3.30"
 KSERVE_SDK = "kserve==0.21.0"
 OPERATORS = "cloudcoil-models-knative-serving==1.17.0.1", "cloudcoil-models-prometheus-operator==0.80.1.0"
 
@@ -91,15 +89,7 @@ def test_kubernetes_knows_every_field(objects: list[Any], version: str) -> None:
 def test_checkov_finds_only_what_has_a_reason(
     objects: list[Any], python_with: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(objects))
-    checkov = str(python_with(CHECKOV).with_name("checkov"))
-    command = [checkov, "--file", "objects.yaml", "--framework", "kubernetes", "--skip-download", "--output", "json"]
-    done = subprocess.run([*command, "--quiet", "--compact"], cwd=tmp_path, capture_output=True, text=True)
-    report = json.loads(done.stdout)
-    found = {each["check_id"] for each in report["results"]["failed_checks"]}
-    assert found == {*yaml.safe_load((KUBERNETES / ".checkov.yaml").read_text())["skip-check"]}
-    assert report["summary"]["passed"] > 50
-    assert report["summary"]["parsing_errors"] == 0
+    check_with_checkov(objects, python_with, tmp_path)
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,14 +13,12 @@ import kubernetes_validate
 import msgspec
 import pytest
 import ray
-import yaml
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 
 import service
 from service.__main__ import main
-from tests.deploy.test_kubernetes import CHECKOV
 from tests.support.kuberay_schema import RayJob, RayJobSpec
-from tests.support.manifests import KUBERNETES, find, render
+from tests.support.manifests import check_with_checkov, find, render
 from tests.support.paths import ROOT
 from tests.support.ray_cluster import RayCluster, ray_cluster
 from tests.support.wait import wait_until
@@ -99,14 +96,7 @@ def test_ray_reads_the_cores_that_the_cluster_has(objects: list[Any], job: RayJo
 def test_checkov_finds_only_what_has_a_reason(
     objects: list[Any], pods: dict[str, Any], python_with: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all([*objects, *pods.values()]))
-    checkov = str(python_with(CHECKOV).with_name("checkov"))
-    command = [checkov, "--file", "objects.yaml", "--framework", "kubernetes", "--skip-download", "--output", "json"]
-    done = subprocess.run([*command, "--quiet", "--compact"], cwd=tmp_path, capture_output=True, text=True)
-    report = json.loads(done.stdout)
-    found = {each["check_id"] for each in report["results"]["failed_checks"]}
-    assert found == {*yaml.safe_load((KUBERNETES / ".checkov.yaml").read_text())["skip-check"]}
-    assert report["summary"]["passed"] > 50
+    check_with_checkov([*objects, *pods.values()], python_with, tmp_path)
 
 
 def test_the_command_takes_what_the_job_gives_it(job: RayJobSpec) -> None:
