@@ -33,7 +33,7 @@ class Output(Protocol):
         """Write the answers that aren't there yet, in the order of the images.
 
         Raises:
-            OutputMismatch: what is there are the answers of other images.
+            OutputMismatch: the output holds the answers of other images.
             ServiceError: the engine raises it.
 
         """

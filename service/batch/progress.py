@@ -49,7 +49,7 @@ class Tally:
     """Adds up progress, and shows it."""
 
     def __init__(self, show: Callable[[Progress, Progress], None]) -> None:
-        """Take the function that shows the last progress and the sum."""
+        """Set the function that shows the last progress and the sum."""
         self.sum = Progress()
         self._show = show
 

@@ -91,7 +91,7 @@ class PartWriter:
     """An actor: it answers the images of a part, and writes them. The model is loaded with its first part."""
 
     def __init__(self, folder: PartFolder[Answer], attempts: Any, current_folder: str) -> None:
-        """Take the folder of the parts, the actor that counts attempts, and the folder that relative paths are of."""
+        """Set the folder of the parts, the actor that counts attempts, and the current folder."""
         self._folder: PartFolder[Any] = folder
         self._attempts = attempts
         _change_folder(current_folder)
@@ -130,7 +130,7 @@ def _pipeline(parts: PartList[Answer]) -> "ray.data.Dataset":
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = DataContext.get_current()
     context.enable_progress_bars = False
-    context.target_max_block_size = 1  # byte: each row is a block, which goes on as soon as it is there
+    context.target_max_block_size = 1  # byte: each row is a block, which is passed on at once
     listed = from_items([0]).map_batches(partial(_list_parts, parts, os.getcwd()), batch_size=None, num_cpus=0)
     attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
     return listed.map_batches(

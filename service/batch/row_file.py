@@ -39,7 +39,7 @@ class _Rest(NamedTuple):
 
 @dataclass(frozen=True)
 class RowFile(Generic[Answer]):
-    """A CSV file or JSON lines. A row is written as soon as it is there, and a run that was killed can go on."""
+    """A CSV file or JSON lines. Each row is written at once, and a run that was killed can go on."""
 
     path: str
     file_format: Literal["csv", "jsonl"]

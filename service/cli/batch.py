@@ -37,7 +37,7 @@ def answer(task: Task[Answer], sources: Sources, destination: Destination, drawi
     """Answer all images, and return whether none has an error.
 
     Args:
-        task: what is asked of each image.
+        task: the question to each image: a prediction or a reading.
         sources: the images.
         destination: where the answers go.
         drawings: the folder of the drawings, if there are to be any.

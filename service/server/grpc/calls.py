@@ -5,10 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
+
 from service.errors import InternalError, UnknownModel
 from service.models.loading import Model
 from service.observability.request_log import Rpc
 from service.server.grpc.messages import Message
+
+Context = grpc.aio.ServicerContext[Any, Any]  # of a call that a handler answers
 
 _SEGMENT = re.compile(r"[^/:?#%\s]+")
 

@@ -12,7 +12,7 @@ from service.errors import InternalError, MalformedRequest, ServiceError
 from service.inference.schemas import ErrorResponse
 from service.observability.request_log import log_rejection
 from service.server.grpc import open_inference, tensorflow_serving
-from service.server.grpc.calls import Method
+from service.server.grpc.calls import Context, Method
 from service.server.grpc.gateway import Gateway
 from service.server.grpc.messages import Message
 
@@ -34,7 +34,6 @@ STATUS_CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
 }
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Handle = Callable[[bytes, Context], Awaitable[bytes]]
 
 log = logging.getLogger("service.grpc")

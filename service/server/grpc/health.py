@@ -5,7 +5,6 @@ With the servicer of grpcio-health-checking 1.81, clients that watch would hold 
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from typing import Any
 
 import grpc
 from grpc_health.v1.health import SERVICE_NAME
@@ -13,11 +12,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from service.api.components import Components
 from service.errors import Draining, ModelError
+from service.server.grpc.calls import Context
 
 POLL_SECONDS = 0.2  # between checks of the status, for each client that watches
-
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Health:

@@ -18,8 +18,9 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from service.api.components import components
 from service.errors import SettingsError, Unauthorized
 from service.server.grpc import health
+from service.server.grpc.calls import Context
 from service.server.grpc.gateway import Gateway
-from service.server.grpc.handlers import SERVICES, Context, generic_handlers
+from service.server.grpc.handlers import SERVICES, generic_handlers
 from service.server.grpc.messages import POOL
 from service.settings import bind_address
 
