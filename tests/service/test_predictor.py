@@ -1,11 +1,12 @@
 """The predictor, without HTTP: files in, predictions and readings out, and what it reports to its instrumentation."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from service.errors import EmptyImage, NoDigit, WrongImageSize
+from service.errors import EmptyImage, NoDigit, TooManyDigits, WrongImageSize
 from service.inference.predictor import Predictor, Stage
 from service.inference.schemas import Prediction, Reading
 from service.models import loading
@@ -90,3 +91,12 @@ def test_an_explanation_has_the_prediction(predictor: Predictor, seven: bytes) -
     explanation = predictor.explain(seven)
     assert explanation.probabilities == predictor.predict([predictor.prepare(seven)])[0].probabilities
     assert np.shape(explanation.importance) == (28, 28)
+
+
+@pytest.mark.parametrize(("threshold", "is_refused"), [(0.0, True), (1.0, False)])
+def test_only_sure_digits_count_for_the_limit(
+    finder: Finder, mnist: Dataset, threshold: float, is_refused: bool
+) -> None:
+    model = replace(loading.load_default(Settings()), threshold=threshold)
+    outcome = Predictor(model, finder, Settings(max_digits=1)).read_files([two_digits(mnist)])[0]
+    assert isinstance(outcome, TooManyDigits if is_refused else Reading)
