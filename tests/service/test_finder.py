@@ -14,7 +14,9 @@ from service.errors import ModelError, NoDigit
 from service.models import store
 from service.models.store import CARD
 from service.preparation import finder as finders
+from service.preparation.decode import decode
 from service.preparation.finder import Finder
+from service.preparation.segmentation import measure_clearness
 from service.settings import DEFAULT_MODELS
 from tests.support.canvases import Drawn, draw, find_box
 from tests.support.models import copy_version
@@ -22,6 +24,7 @@ from tests.support.paths import ROOT, SEVEN
 from tests.support.server import clean_environment, serving
 from tests.support.wait import wait_until
 from training.data.datasets import Dataset
+from training.synthetic.photos import draw_photo, light_around_phone
 
 SHIPPED = DEFAULT_MODELS / finders.FOLDER
 NOTHING = np.full((50, 50), 255, np.uint8)
@@ -160,3 +163,16 @@ def test_the_larger_digit_is_found_and_digits_of_its_size_are_rivals(mnist: Data
 def test_where_there_is_no_ink_there_is_no_digit(finder: Finder) -> None:
     with pytest.raises(NoDigit):
         finder.find(NOTHING)
+
+
+def test_an_unclear_digit_is_looked_at_again(mnist: Dataset, finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    files = [draw_photo(digit, rng, light=light_around_phone) for digit in mnist.x_test[:60]]
+    images = [decode(file, 10**6, 1) for file in files]
+    clearness = [measure_clearness(finder.find(image).ink) for image in images]
+    monkeypatch.setattr(finders, "SECOND_LOOK_RATIOS", ())
+    once = [measure_clearness(finder.find(image).ink) for image in images]
+    assert all(now >= before for now, before in zip(clearness, once, strict=True))
+    changed = [before for now, before in zip(clearness, once, strict=True) if now > before]
+    assert changed
+    assert max(changed) < finders.MIN_CLEAR_INK
