@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.preparation import finder as finders
+from service.preparation import heif
 from service.preparation.finder import Finder
 from service.settings import DEFAULT_MODELS
 from tests.support.environments import make_environment
@@ -21,6 +22,9 @@ SERVER_OPTIONS = {
     "framework": ("--fast-path", "false"),
 }
 
+
+if heif.FORMATS:
+    heif.register()  # tests write HEIC images
 
 # Modules of tests.support that start processes.
 PROCESSES = {

@@ -5,14 +5,15 @@ import threading
 from contextlib import nullcontext, suppress
 
 import numpy as np
-from PIL import AvifImagePlugin, ExifTags, Image, ImageOps
+from PIL import AvifImagePlugin, ExifTags, Image, ImageOps, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from service.errors import EmptyImage, ServiceError, TooLarge, UnreadableImage
 from service.preparation import gray_png, heif, limits, png_chunks
 from service.preparation.grayscale import MIN_REDUCED_SIDE_PX, measure_contrast, to_lightness, to_strongest_channel
 from service.preparation.types import Gray
 
-# Recognised by content. Pillow knows some forty formats more, several of which run other programs.
+# Recognised by content. Pillow knows some forty formats more, several of which run other programs. It would import them
+# all (1.2 MB) at the first file if one of these were not imported above, or by itself: PNG, JPEG, GIF, BMP and PPM.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", *heif.FORMATS)
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each worker has its core
 

@@ -184,6 +184,18 @@ def test_without_its_decoder_heic_is_rejected_by_name() -> None:
     )
 
 
+def test_the_decoder_of_heic_is_imported_for_the_first_heic_image() -> None:
+    program = (
+        "import sys; from PIL import Image; from service.preparation.decode import decode\n"
+        "for data in ({}, {}, {}): print(decode(data, 9**9, 1).shape, 'pillow_heif' in sys.modules)\n"
+        "print('PIL.PdfImagePlugin' in sys.modules)"  # one of Pillow's many other formats
+    )
+    files = (save(Image.fromarray(INK), kind) for kind in ("AVIF", "HEIF", "HEIF"))
+    result = subprocess.run([sys.executable, "-c", program.format(*files)], capture_output=True, cwd=ROOT, check=True)
+    shape = INK.shape
+    assert result.stdout.decode().splitlines() == [f"{shape} False", f"{shape} True", f"{shape} True", "False"]
+
+
 def test_metadata_of_a_png_is_ignored() -> None:
     info = PngImagePlugin.PngInfo()
     bomb = zlib.compress(bytes(2**26), 9)
