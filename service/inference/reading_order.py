@@ -2,9 +2,8 @@
 
 from statistics import fmean
 
-import numpy as np
-
 from service.preparation.finder import LocatedDigit
+from service.preparation.quantiles import quantile
 
 MIN_OVERLAP_RATIO = 0.3  # of the lower digit's height: two digits that overlap more stand in one line
 TALLER_QUANTILE = 0.9
@@ -31,7 +30,7 @@ def group_lines(digits: list[LocatedDigit]) -> list[list[LocatedDigit]]:
 
 def _height(digits: list[LocatedDigit]) -> float:
     """Return the height of the taller digits. A dash hardly lowers it, and one far too tall digit does not raise it."""
-    return float(np.quantile([digit.box[3] for digit in digits], TALLER_QUANTILE))
+    return quantile([digit.box[3] for digit in digits], TALLER_QUANTILE)
 
 
 def _drop_low_digits(line: list[LocatedDigit]) -> list[LocatedDigit]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from service.errors import NoDigit, TooManyDigits
 from service.preparation.finder import CLOSE_UP_RATIO, MAX_CLOSE_UPS, Finder, LocatedDigit, is_sharp
 from service.preparation.looks import LOOK_SIDE_PX, PaddedImage, Square
+from service.preparation.quantiles import quantile
 from service.preparation.segmentation import (
     CELL_PX,
     MIN_CLEARNESS,
@@ -99,7 +100,7 @@ def find_all(image: Gray, finder: Finder, limit: int) -> list[LocatedDigit]:
 
 def _measure_extent(digits: list[Digit]) -> float:
     """Return the extent of the larger digits, in look pixels: small print beside them has little weight."""
-    return float(np.quantile([digit.extent for digit in digits], LARGER_QUANTILE)) if digits else LOOK_SIDE_PX
+    return quantile([digit.extent for digit in digits], LARGER_QUANTILE) if digits else LOOK_SIDE_PX
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from service.preparation.quantiles import median
 from service.preparation.types import Box, Edges, Gray
 
 LOOK_SIDE_PX = 128
@@ -45,7 +46,7 @@ class PaddedImage:
         self.height, self.width = image.shape
         self._image = Image.fromarray(image)
         border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        self._padding = np.uint8(np.median(border))
+        self._padding = np.uint8(median(border))
 
     def whole(self) -> Square:
         """Return the square around the whole image."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from service.errors import UnclearInk, WrongImageSize
 from service.preparation.finder import Finder, LocatedDigit
+from service.preparation.quantiles import median
 from service.preparation.segmentation import MIN_CLEARNESS, measure_clearness
 from service.preparation.types import Floats, Gray, Ink
 
@@ -92,7 +93,7 @@ def _is_in_mnist_form(image: Gray) -> bool:
     All of MNIST's 70,000 images have their center of mass within half a pixel of (14, 14), and 99.98% are 20 pixels
     long. JPEG moves both a little.
     """
-    if np.median(image) > MAX_BACKGROUND_LEVEL or image.max() < MIN_LIGHTEST_LEVEL:
+    if median(image) > MAX_BACKGROUND_LEVEL or image.max() < MIN_LIGHTEST_LEVEL:
         return False
     inked = [np.flatnonzero((image > MIN_EDGE_LEVEL).any(axis=axis)) for axis in (0, 1)]
     extent = max(int(places[-1] - places[0]) + 1 for places in inked)

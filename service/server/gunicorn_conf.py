@@ -75,7 +75,6 @@ def _block_sigterm_at_forks() -> None:
 def _import_shared_modules() -> None:
     """Import the modules that workers share in memory; but not TensorFlow, which must not be forked."""
     import_module("service.app")
-    import_module("numpy.ma")  # np.median imports it at its first call
     Image.preinit()  # Image.open does this for the first file
     if _settings.runtime != "tensorflow":
         import_module("ai_edge_litert.interpreter")
