@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ import msgspec
 from service.errors import ModelError, ServiceError, UnknownLabel, UnknownModel
 from service.models import loading, models_folder, store
 from service.models.loading import Model
+from service.models.runtimes import TensorFlow
 from service.models.store import FileState, VersionPolicy
 from service.settings import Settings
 
@@ -34,13 +35,18 @@ class Version:
     state: State = "START"
     error: str = ""  # why the files of the version were rejected
     fault: str = ""  # how the version misreads the known digits
-    model: Model | None = None  # None also if it was dropped because other versions are used more
-    last_used: float = field(default_factory=time.monotonic)
+    model: Model | None = None  # None also if it was dropped because no request needs it
+    last_used: float = 0.0  # when a request named it, or when it was the default; 0 for never
 
     @property
     def problem(self) -> str:
         """The error or fault for the version's status. A version with a fault is served."""
         return self.error or self.fault
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether requests have used the model, or loading it again would take seconds: LiteRT takes 20 ms."""
+        return self.model is not None and (self.last_used > 0 or self.model.runtime.name == TensorFlow.name)
 
     def is_ready_to_load(self, files: FileState) -> bool:
         """Return whether the files have changed since the last attempt to load them, but not since they were last seen.
@@ -208,10 +214,10 @@ class Repository:
         except Exception as error:
             self._reject(version, error)
             return None
-        version.error, version.fault, version.last_used = "", model.fault, time.monotonic()
+        version.error, version.fault = "", model.fault
         self._set_state(version, "AVAILABLE")
         self._choose_default()
-        self._drop_least_used()
+        self._drop_unneeded()
         self._log_loaded(model)
         return model
 
@@ -255,7 +261,7 @@ class Repository:
         misread = {number for number in available if self._versions[number].fault}
         for number in self._policy.order(available, misread):
             if model := self._versions[number].model or self._load_again(self._versions[number]):
-                self._default = model
+                self._default, self._versions[number].last_used = model, time.monotonic()
                 return
 
     def _find_new(self, number: int) -> Version | None:
@@ -275,11 +281,15 @@ class Repository:
                 return self._load_and_activate(version)  # the version itself may be dropped at once
             return version.model
 
-    def _drop_least_used(self) -> None:
-        """Drop the least recently used models until at most `max_loaded` are loaded. The default stays."""
-        versions = [version for version in self._versions.values() if version.model]
-        spare = [version for version in versions if version.model is not self._default]
-        surplus = len(spare) + (self._default is not None) - self._settings.max_loaded
-        for version in sorted(spare, key=lambda version: version.last_used)[: max(0, surplus)]:
-            version.model = None
-            self._on_change(self)
+    def _drop_unneeded(self) -> None:
+        """Drop the models that aren't needed, and the least recently used beyond `max_loaded`; but not the default.
+
+        Each version is checked when it is new. The two older ones that ship would have 5 MB in each worker.
+        """
+        spare = [version for version in self._versions.values() if version.model and version.model is not self._default]
+        spare.sort(key=lambda version: version.last_used, reverse=True)
+        room = self._settings.max_loaded - (self._default is not None)
+        for place, version in enumerate(spare):
+            if place >= room or not version.is_needed:
+                version.model = None
+                self._on_change(self)

@@ -41,8 +41,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(models: Path) -> Iterator[Server]:
     with serving("--workers", "2", "--models", str(models), "--max-bytes", "1000000") as server:
-        wait_until(lambda: Scrape(server).sum("mnist_version_loaded") == 4)  # two versions in each of two
+        wait_until(lambda: count_available(server) == 4)  # two versions in each of two
         yield server
+
+
+def count_available(server: Server) -> float:
+    return Scrape(server).sum("mnist_version_state", state="AVAILABLE")
 
 
 def codes(error: type[ServiceError]) -> set[str]:
@@ -75,7 +79,7 @@ def post_over_connections(server: Server, count: int) -> None:
 def kill(server: Server, process: int) -> None:
     os.kill(process, 9)
     wait_until(lambda: process not in workers(server) and len(workers(server)) == 2)
-    wait_until(lambda: Scrape(server).sum("mnist_version_loaded") == 4)
+    wait_until(lambda: count_available(server) == 4)
 
 
 def test_counts_over_both_workers_add_up(server: Server) -> None:
@@ -235,6 +239,7 @@ def test_counters_never_go_down_while_a_worker_dies(server: Server) -> None:
             counts = scrape.counts()
             assert all(counts.get(name, 0) >= value for name, value in highest.items())
             highest.update(counts)
+            assert scrape.sum("mnist_version_state", state="AVAILABLE") <= 4
             assert scrape.sum("mnist_version_loaded") <= 4
         killing.result()
 
