@@ -1,5 +1,6 @@
 """The processes: stopping, draining and replacing workers."""
 
+import io
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 
 from tests.support.paths import ROOT, SEVEN
 from tests.support.server import Server, count_connections, serving, workers
@@ -127,6 +129,16 @@ def test_workers_share_imports_without_tensorflow_and_opencv() -> None:
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert all(library in maps for library in ("_imaging", "_pywrap_litert"))
     assert not any(library in maps.replace("ai_edge_litert", "") for library in ("cv2", "tensorflow"))
+
+
+def test_a_worker_imports_the_decoder_of_heic_for_the_first_heic_image() -> None:
+    with serving("--workers", "1") as server, Image.open(SEVEN) as seven:
+        (worker,) = workers(server)
+        for kind in ("PNG", "AVIF", "HEIF", "HEIF"):
+            file = io.BytesIO()
+            seven.resize((280, 280)).save(file, kind)
+            assert server.post(file.getvalue())[1]["digit"] == 7
+            assert ("_pillow_heif" in Path(f"/proc/{worker}/maps").read_text()) == (kind == "HEIF")
 
 
 def test_the_serving_environment_has_no_opencv() -> None:
