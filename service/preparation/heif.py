@@ -52,6 +52,7 @@ def _open_first(file: IO[bytes], name: str | bytes) -> ImageFile:
 
 if FORMATS:  # pillow-heif is imported for the first such image, in 50 ms: without it two workers have 4 MB less
     Image.register_open("HEIF", _open_first, is_heic)
+    Image.register_extensions("HEIF", [".heic", ".heics", ".heif", ".heifs", ".hif"])  # as pillow-heif does
 
 
 def check_readable(data: bytes) -> None:
