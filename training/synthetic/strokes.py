@@ -3,11 +3,14 @@
 A stroke is float64 (n, 2): points x, y in units of the digit's height, y downwards.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 Stroke = NDArray[np.float64]
+Forms = list[tuple[Callable[[Generator], list[Stroke]], float]]  # what writes each, and how often it is written
 
 POINTS_PER_CURVE = 24  # lines have only their corners
 SLANT_RANGE = (-0.15, 0.35)  # x for each y, to the right; most hands lean forward

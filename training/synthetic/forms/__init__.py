@@ -1,0 +1,1 @@
+"""The forms of each digit, as hands of many countries write it."""
