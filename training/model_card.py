@@ -7,8 +7,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from service import checksums
 from service.errors import ModelError
 from service.models.store import CARD
@@ -18,6 +16,8 @@ CardFields = dict[str, Any]  # a whole card; the service reads the part that `st
 
 def list_libraries() -> dict[str, str]:
     """Return the versions of Python and of the libraries that a model is fitted with."""
+    import tensorflow as tf  # its package has another name on other machines
+
     names = ("keras", "ai-edge-litert", "numpy", "opencv-python-headless")
     return {
         "python": platform.python_version(),
