@@ -23,7 +23,11 @@ COPY deploy/requirements-image.txt .
 RUN python -m venv --without-pip /tools \
     && pip --python /tools/bin/python install --no-cache-dir --no-compile --only-binary :all: \
         --require-hashes -r requirements-image.txt
-# What the bill of materials is of: the project, which leaves its version to the build.
+
+# What the bill of materials is of: the project, which leaves its version to the build. It is copied when the packages
+# are installed, so that a change of it installs none anew.
+FROM $BASE AS project
+WORKDIR /build
 COPY pyproject.toml .
 ARG VERSION
 RUN sed -i "s/^dynamic = .*/version = \"$VERSION\"/" pyproject.toml
@@ -40,6 +44,7 @@ RUN rm -rf packages/ai_edge_litert/aot packages/ai_edge_litert/tools packages/ai
         packages/pillow.libs/libbrotli* packages/pillow.libs/libfreetype-* \
         packages/pillow.libs/libharfbuzz-* packages/pillow.libs/liblcms2-* \
     && find packages/ \( -name tests -o -name '*.pyi' \) -prune -exec rm -r {} +
+COPY --from=project /build/pyproject.toml .
 # It lists what the image's Python will find, but doesn't itself import from there (-E).
 RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
         --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
@@ -74,6 +79,7 @@ COPY deploy/requirements-ray.txt .
 RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
         --require-hashes -r requirements-ray.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
+COPY --from=project /build/pyproject.toml .
 RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
         --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
 
@@ -92,6 +98,7 @@ COPY deploy/requirements-training.txt .
 RUN pip install --no-cache-dir --no-compile --only-binary :all: --prefix /packages \
         --require-hashes -r requirements-training.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
+COPY --from=project /build/pyproject.toml .
 RUN PYTHONPATH=$(echo /packages/lib/python*/site-packages) /tools/bin/python -E -m cyclonedx_py environment \
         --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json /usr/local/bin/python
 
