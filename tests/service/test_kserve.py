@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,22 @@ Ask = Callable[[str, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+def ask(python_with: Callable[..., Path], mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Ask an address, in a protocol, for the first three test images."""
     python = python_with(KSERVE)
     images = tmp_path_factory.mktemp("kserve") / "images.npy"
     np.save(images, mnist.x_test[:3])
 
-    def ask(address: str, protocol: str) -> dict[str, Any]:
-        command = python, CLIENT, protocol, address, images
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        answers: dict[str, Any] = json.loads(done.stdout)
-        return answers
+    with subprocess.Popen([python, CLIENT, images], stdin=PIPE, stdout=PIPE, text=True) as client:
 
-    return ask
+        def ask(address: str, protocol: str) -> dict[str, Any]:
+            assert client.stdin
+            assert client.stdout
+            print(protocol, address, file=client.stdin, flush=True)
+            answers: dict[str, Any] = json.loads(client.stdout.readline())
+            return answers
+
+        yield ask
 
 
 def test_v2(server: Server, ask: Ask) -> None:
