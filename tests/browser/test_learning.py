@@ -11,8 +11,9 @@ from service.settings import DEFAULT_MODELS
 from tests.browser.test_feedback import THANKS, correct
 from tests.browser.test_page import open_page, text
 from tests.support.server import Server, serving
-from tests.support.training import run_training
+from tests.support.training import run_training, write_part
 from tests.support.writer import write_digits
+from training.data.datasets import Dataset
 
 CORRECTIONS = 30
 QUICK = (
@@ -40,7 +41,9 @@ def read(page: Page, image: bytes) -> str:
 
 
 @pytest.mark.slow
-def test_the_next_version_answers_as_most_were_corrected(page: Page, server: Server, tmp_path: Path) -> None:
+def test_the_next_version_answers_as_most_were_corrected(
+    page: Page, server: Server, mnist: Dataset, tmp_path: Path
+) -> None:
     misread: list[tuple[bytes, int]] = []
     for image, digit in write_digits(60, seed=1):
         if len(misread) < CORRECTIONS and read(page, image) != str(digit):
@@ -48,7 +51,8 @@ def test_the_next_version_answers_as_most_were_corrected(page: Page, server: Ser
             expect(page.locator("#thanks")).to_have_text(THANKS)
             misread.append((image, digit))
     assert len([*tmp_path.glob("corrections/*/*.png")]) == CORRECTIONS
-    result = run_training(*QUICK, "--extra", tmp_path / "corrections", "--models", tmp_path / "models")
+    folders = ("--extra", tmp_path / "corrections", "--models", tmp_path / "models")
+    result = run_training(*QUICK, *folders, "--data", write_part(mnist, tmp_path))
     assert result.returncode == 0, result.stderr
     server.wait_until_served("4", "3", "2", "1")
     page.reload()

@@ -19,6 +19,8 @@ from tests.support.writer import write_digits
 from training.data.datasets import Dataset
 from training.model import start
 
+# Of the recipe's images beside MNIST's, as many as a fit to a part of MNIST needs: to draw all takes twice its time.
+THIRD = ("--uploads", 3, "--hands", 1300, "--scenes", 500, "--numbers", 50)
 QUICK = ("--epochs", 1, "--uploads", 0, "--hands", 0, "--scenes", 0, "--numbers", 0, "--evaluate-on", 1)
 
 
@@ -41,8 +43,8 @@ def count_right(server: Server, digits: list[tuple[bytes, int]]) -> int:
 
 @pytest.mark.slow
 def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(mnist: Dataset, tmp_path: Path) -> None:
-    third = tmp_path / "third.npz"  # of MNIST: a fit to all of it takes three times as long
-    np.savez(third, x_train=mnist.x_train[-20_000:], y_train=mnist.y_train[-20_000:], x_test=mnist.x_test,
+    fifth = tmp_path / "fifth.npz"
+    np.savez(fifth, x_train=mnist.x_train[-12_000:], y_train=mnist.y_train[-12_000:], x_test=mnist.x_test,
              y_test=mnist.y_test)  # fmt: skip
     models = Path(shutil.copytree(DEFAULT_MODELS, tmp_path / "models"))
     corrections, others = tmp_path / "corrections", list(write_digits(200, seed=2))
@@ -50,7 +52,7 @@ def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(mnis
         assert count_right(server, others) < 100
         for image, digit in write_digits(30, seed=1):
             assert server.post(image, f"/feedback?digit={digit}")[0] == 201
-        options = ("--data", third, "--evaluate-on", 5, "--force")  # fitted to a third, it is worse on MNIST
+        options = ("--data", fifth, *THIRD, "--evaluate-on", 1, "--force")  # fitted to a fifth, it is worse on MNIST
         result = run_training("--extra", corrections, "--from", 3, "--models", models, *options)
         assert result.returncode == 0, result.stderr
         server.wait_until_served("4", "3", "2", "1")
@@ -58,7 +60,7 @@ def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(mnis
     before, after = (store.read_card(models / "mnist" / number).metrics.test_accuracy for number in ("3", "4"))
     assert before is not None
     assert after is not None
-    assert after > before - 0.002  # 0.0008; 0.0005 where it is fitted to all of MNIST
+    assert after > before - 0.002  # 0.0011; 0.0005 where it is fitted to all of MNIST and of the recipe
 
 
 @pytest.mark.slow
