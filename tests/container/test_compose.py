@@ -32,6 +32,7 @@ pytestmark = pytest.mark.slow
 FILE, GRPC_FILE = (ROOT / "deploy" / name for name in ("compose.yaml", "compose.grpc.yaml"))
 REPLICAS = 3
 CLIENTS = 8
+PAUSE_SECONDS = 0.05  # before each request of a client: it leaves the cores time to replace and to fit
 REQUESTS = 20_000  # most that a client makes
 
 
@@ -114,7 +115,7 @@ class Load:
     def post_all(self, picture: bytes) -> None:
         connection = self.connect()
         for _ in range(REQUESTS):
-            if self.stopped.wait(0.02):
+            if self.stopped.wait(PAUSE_SECONDS):
                 break
             self.answers.append(self.post(connection, picture))
 
@@ -174,7 +175,11 @@ def test_prometheus_finds_all_replicas(project: Project) -> None:
 
 
 def test_no_request_fails_while_images_and_versions_are_replaced(
-    project: Project, engine: docker.DockerClient, mnist: Dataset, capsys: pytest.CaptureFixture[str]
+    project: Project,
+    engine: docker.DockerClient,
+    mnist: Dataset,
+    part: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     photos = [each.data for each in draw_uploads(mnist.train, 1, seed=1) if each.condition.startswith("photo")]
     old = project.replicas()
@@ -189,7 +194,9 @@ def test_no_request_fails_while_images_and_versions_are_replaced(
         project.roll()
         replaced, called_while_replaced = clients.counts(), callers.counts()
         replicas = project.replicas()
-        project("run", "--rm", "training", "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1")
+        data = "--data", "/part.npz"
+        mount = "--volume", ":".join((*part, "/part.npz", "ro"))
+        project("run", "--rm", *mount, "training", *data, "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1")
         for replica in replicas:
             replica.wait_until_served("1")
         retrained, called_while_retrained = clients.counts(), callers.counts()

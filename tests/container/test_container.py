@@ -186,7 +186,7 @@ def test_health_check_command_of_the_image(container: Container) -> None:
 
 
 def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_service(
-    engine: docker.DockerClient, image: str, training_image: str, mnist: Dataset
+    engine: docker.DockerClient, image: str, training_image: str, mnist: Dataset, part: dict[str, Any]
 ) -> None:
     volume = engine.volumes.create()
     mount = {volume.name: {"bind": "/models", "mode": "rw"}}
@@ -194,8 +194,8 @@ def test_what_the_training_target_puts_in_a_volume_is_taken_by_the_running_servi
     try:
         serving.wait_until_ready()
         for versions in (["1"], ["2", "1"]):
-            command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
-            log = run(engine, training_image, command, volumes=mount)
+            command = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1", "--data", "/part.npz"]
+            log = run(engine, training_image, command, volumes=mount | part)
             assert f"Version {versions[0]} is in /models/mnist/{versions[0]}" in log
             serving.wait_until_served(*versions)
         status, answer = serving.post(png(mnist.x_test[0]))

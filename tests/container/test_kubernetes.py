@@ -88,14 +88,16 @@ def running(engine: docker.DockerClient, image: str, objects: list[Any], volume:
 
 @pytest.mark.parametrize("folder", [BASE, KSERVE], ids=["deployment", "inference service"])
 def test_it_serves_what_the_training_job_fits(
-    engine: docker.DockerClient, image: str, training_image: str, models: Any, folder: Any
+    engine: docker.DockerClient, image: str, training_image: str, models: Any, part: dict[str, Any], folder: Any
 ) -> None:
     objects = render(folder)
     training = pod_of(objects, "mnist-training")
-    arguments = [*training["containers"][0]["args"], "--recipe", "dense", "--epochs", "1", "--evaluate-on", "1"]
+    quick = ["--recipe", "dense", "--epochs", "1", "--evaluate-on", "1", "--data", "/part.npz"]
+    node = options(objects, training, models)
+    node["volumes"] |= part
     with running(engine, image, objects, models) as service:
         assert service.post(SEVEN.read_bytes())[1]["model"]["version"] == "3"  # of the package
-        run(engine, training_image, arguments, **options(objects, training, models))
+        run(engine, training_image, [*training["containers"][0]["args"], *quick], **node)
         service.wait_until_served("1")
         assert service.post(SEVEN.read_bytes())[1]["digit"] == 7
 
