@@ -254,8 +254,8 @@ def test_a_folder_that_is_back_is_taken_again(settled: Settled, folder: Path) ->
     away = folder.rename(folder.with_name("away"))
     wait_until(lambda: all("served from memory" in version.error for version in repository.versions()))
     away.rename(folder)
-    wait_until(lambda: [version.error for version in repository.versions()] == ["", ""])
-    assert states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"}
+    wait_until(lambda: states(repository) == {5: "AVAILABLE", 3: "AVAILABLE"})
+    wait_until(lambda: not any(version.error for version in repository.versions()))
     shutil.rmtree(folder / "mnist" / "5")
     wait_until(lambda: repository.default().version == 3)
 

@@ -23,6 +23,8 @@ def encode(kind: str) -> list[bytes]:
     return files
 
 
+if heif.FORMATS:
+    heif.register()  # Pillow writes HEIC images after this
 FILES = {kind: encode(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", *heif.FORMATS)}
 IMAGES = st.sampled_from([*chain(*FILES.values())])
 
