@@ -34,7 +34,7 @@ CELLS = LOOK_SIDE_PX // CELL_PX
 MIN_SHARP_EXTENT_PX, MAX_SHARP_EXTENT_PX = 52, 112  # a digit of such an extent in a look needs no closer look
 CLOSE_UP_RATIO = 1.6  # the side of a closer look to the longer side of its digit
 MAX_CLOSE_UPS = 2
-# A digit whose ink is less clear is looked at again: of 1,900 uploads 1.2% were, and 12 were read wrong in place of 17.
+# A digit whose ink is less clear is looked at again: of 4,000 uploads 28 were read wrong in place of 32.
 MIN_CLEAR_INK = 0.75
 SECOND_LOOK_RATIOS = (1.25, 1.6)
 CENTER_SIDE_PX = 40  # the side of the closer look around a center without ink
@@ -143,10 +143,10 @@ class Finder:
         return LocatedDigit(digit.ink, square.to_box(digit.edges))
 
     def _look_again(self, image: PaddedImage, square: Square, digit: Digit) -> tuple[Square, Digit]:
-        """Return a digit as it is clearest: in its look, or in looks with other margins around it."""
+        """Return the clearest view of a digit: in its look, or in looks with other margins around the digit."""
         squares = [square.zoom(digit.edges, ratio) for ratio in SECOND_LOOK_RATIOS]
-        looks = [(other, segment_digits(self.predict_square(image, other))) for other in squares]
-        views = [(other, _select_main(digits)) for other, digits in looks if digits]
+        looks = [(closer, segment_digits(self.predict_square(image, closer))) for closer in squares]
+        views = [(closer, _select_main(digits)) for closer, digits in looks if digits]
         return max([(square, digit), *views], key=lambda view: measure_clearness(view[1].ink))
 
 

@@ -37,7 +37,7 @@ def is_heic(start: bytes) -> bool:
 
 
 def register() -> None:
-    """Let Pillow read and write HEIC images: this imports pillow-heif."""
+    """Import pillow-heif, and register it with Pillow, which then reads and writes HEIC images."""
     import pillow_heif
 
     # No threads beside the one that decodes. Thumbnails and depth maps aren't used.
