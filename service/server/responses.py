@@ -29,25 +29,23 @@ def from_application(application: WSGIApplication, request: Request) -> bytes:
     """Return an application's response to a request. If the application raises, the response is 500."""
     try:
         status, headers, body = _run(application, request.environ)
-        return _encode(status, headers, body, request, request.keep_alive)
+        return _encode(status, headers, body, request)
     except Exception as error:
         log.exception("A request failed.", exc_info=error)
-        return from_error(InternalError(), request, request.keep_alive)
+        return from_error(InternalError(), request)
 
 
 def ok(headers: Mapping[str, str], body: bytes, request: Request) -> bytes:
     """Return a response 200."""
-    return _encode("200 OK", [*headers.items()], body, request, request.keep_alive)
+    return _encode("200 OK", [*headers.items()], body, request)
 
 
-def from_error(
-    error: ServiceError, request: Request | None = None, keep_alive: bool = False, id_: str | None = None
-) -> bytes:
+def from_error(error: ServiceError, request: Request | None, id_: str | None = None) -> bytes:
     """Return an error's response. `request` is None if the request was never whole; `id_` is its X-Request-ID."""
     body = msgspec.json.encode(ErrorResponse.of(error))
     headers = [("Content-Type", "application/json"), *error.headers.items(), *SECURITY_HEADERS.items()]
     headers += [("X-Request-ID", id_)] if id_ else []
-    return _encode(f"{error.status} {HTTPStatus(error.status).phrase}", headers, body, request, keep_alive)
+    return _encode(f"{error.status} {HTTPStatus(error.status).phrase}", headers, body, request)
 
 
 def _run(application: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, bytes]:
@@ -71,7 +69,7 @@ def _close(parts: Iterable[bytes]) -> None:
         parts.close()
 
 
-def _encode(status: str, headers: Headers, body: bytes, request: Request | None, keep_alive: bool) -> bytes:
+def _encode(status: str, headers: Headers, body: bytes, request: Request | None) -> bytes:
     """Return the bytes of a response.
 
     Raises:
@@ -83,7 +81,7 @@ def _encode(status: str, headers: Headers, body: bytes, request: Request | None,
         headers = [header for header in headers if header[0].lower() != "content-length"]
         headers.append(("Content-Length", str(len(body))))
     lines = [f"HTTP/1.1 {status}", *[f"{name}: {value}" for name, value in headers], f"Date: {_date(int(time.time()))}"]
-    lines.append("Connection: keep-alive" if keep_alive else "Connection: close")
+    lines.append("Connection: keep-alive" if request and request.keep_alive else "Connection: close")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ValueError("A header of the response has a line break.")

@@ -243,7 +243,7 @@ class Worker(BaseWorker):  # type: ignore[misc]
             connection.parser.discard()
             self._count_bytes(connection)
         id_ = log_rejection(error, request.environ if request else {})
-        self._respond(connection, responses.from_error(error, request, keep_alive, id_), not keep_alive)
+        self._respond(connection, responses.from_error(error, request, id_), not keep_alive)
 
     def _respond(self, connection: Connection, response: bytes, is_last: bool) -> None:
         connection.is_last_response = is_last
