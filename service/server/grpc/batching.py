@@ -2,12 +2,11 @@
 
 from asyncio import Future, TimerHandle, get_running_loop
 
+from service.api.open_inference.responses import EncodedResponse
 from service.server.fast_path import MAX_BATCH_REQUESTS, FastPath
 from service.server.http_parser import Request
 
 GATHER_SECONDS = 0.004  # for as many requests to come as came together before; 7% more answers than with 0.002
-
-FastResponse = tuple[dict[str, str], bytes] | None  # headers and body; None if the application must answer
 
 
 class Batcher:
@@ -15,18 +14,19 @@ class Batcher:
 
     def __init__(self, fast_path: FastPath) -> None:
         self._fast_path = fast_path
-        self._batch: list[tuple[Request, Future[FastResponse]]] = []
+        self._batch: list[tuple[Request, Future[EncodedResponse | None]]] = []
         self._last_size = 1
         self._timer: TimerHandle | None = None  # of the batch
 
-    def accepts(self, request: Request) -> bool:
-        """Return whether the fast path tries to answer a request."""
-        return self._fast_path.accepts(request)
+    async def answer(self, request: Request) -> EncodedResponse | None:
+        """Return the fast path's response, or None if the application must answer.
 
-    async def answer(self, request: Request) -> FastResponse:
-        """Return the fast path's response, once the batch is as large as the last one, or its time is over."""
+        The response comes once the batch is as large as the last one, or its time is over.
+        """
+        if not self._fast_path.accepts(request):
+            return None
         loop = get_running_loop()
-        future: Future[FastResponse] = loop.create_future()
+        future: Future[EncodedResponse | None] = loop.create_future()
         self._batch.append((request, future))
         if len(self._batch) == 1:
             self._timer = loop.call_later(GATHER_SECONDS, self._answer_batch)

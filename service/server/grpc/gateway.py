@@ -82,7 +82,7 @@ class Gateway:
             **request.environ,
         }
         whole = Request(environ, body, keep_alive=True, size=len(request.body))
-        if self._batcher and self._batcher.accepts(whole) and (response := await self._batcher.answer(whole)):
+        if self._batcher and (response := await self._batcher.answer(whole)):
             return HttpResponse(200, *response, environ[RPC_KEY])
         with self._admitted(whole.size):
             return await get_running_loop().run_in_executor(self._threads, self._run_app, environ)
