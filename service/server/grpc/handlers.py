@@ -16,8 +16,9 @@ from service.server.grpc.calls import Context, Method
 from service.server.grpc.gateway import Gateway
 from service.server.grpc.messages import Message
 
+OPEN_INFERENCE = "inference.GRPCInferenceService"
 SERVICES: Mapping[str, Mapping[str, Method]] = {
-    "inference.GRPCInferenceService": open_inference.METHODS,
+    OPEN_INFERENCE: open_inference.METHODS,
     "tensorflow.serving.PredictionService": tensorflow_serving.PREDICTION_METHODS,
     "tensorflow.serving.ModelService": tensorflow_serving.MODEL_METHODS,
 }
@@ -41,27 +42,28 @@ log = logging.getLogger("service.grpc")
 
 def generic_handlers(gateway: Gateway) -> list[grpc.GenericRpcHandler]:
     """Return the handlers of all services."""
-    return [
+    handlers = [
         grpc.method_handlers_generic_handler(
             service,
             {
                 name: grpc.unary_unary_rpc_method_handler(_unary_handler(gateway, name, method))
                 for name, method in methods.items()
-            }
-            | _stream_handlers(service),
+            },
         )
         for service, methods in SERVICES.items()
     ]
+    sentence = "Streams are not served: call ModelInfer for each request."
+    streams = {"ModelStreamInfer": reject_stream(grpc.StatusCode.UNIMPLEMENTED, sentence)}
+    return [*handlers, grpc.method_handlers_generic_handler(OPEN_INFERENCE, streams)]
 
 
-def _stream_handlers(service: str) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
-    if SERVICES[service] is not open_inference.METHODS:
-        return {}
-    return {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_reject_stream)}
+def reject_stream(code: grpc.StatusCode, sentence: str) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Return the handler of a method that answers every stream with an error."""
 
+    async def abort(_: object, context: Context) -> None:
+        await context.abort(code, sentence)
 
-async def _reject_stream(_: object, context: Context) -> None:
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Streams are not served: call ModelInfer for each request.")
+    return grpc.stream_stream_rpc_method_handler(abort)
 
 
 def _unary_handler(gateway: Gateway, name: str, method: Method) -> Handle:

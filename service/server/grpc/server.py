@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,9 +17,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from service.api.components import components
 from service.errors import SettingsError, Unauthorized
 from service.server.grpc import health
-from service.server.grpc.calls import Context
 from service.server.grpc.gateway import Gateway
-from service.server.grpc.handlers import SERVICES, generic_handlers
+from service.server.grpc.handlers import SERVICES, generic_handlers, reject_stream
 from service.server.grpc.messages import POOL
 from service.settings import bind_address
 
@@ -109,15 +107,8 @@ class _KeyInterceptor(grpc.aio.ServerInterceptor):
             try:
                 self._gateway.check_key(self._gateway.environ("ServerReflectionInfo", details.invocation_metadata))
             except Unauthorized as error:
-                return grpc.stream_stream_rpc_method_handler(_abort(grpc.StatusCode.UNAUTHENTICATED, str(error)))
+                return reject_stream(grpc.StatusCode.UNAUTHENTICATED, str(error))
         return await continuation(details)
-
-
-def _abort(code: grpc.StatusCode, sentence: str) -> Callable[[object, Context], Awaitable[None]]:
-    async def abort(_: object, context: Context) -> None:
-        await context.abort(code, sentence)
-
-    return abort
 
 
 def _reflection_pool() -> DescriptorPool:
