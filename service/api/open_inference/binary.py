@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from service.errors import InvalidTensor, MalformedRequest
 
 HEADER = "Inference-Header-Content-Length"
+HEADER_VARIABLE = "HTTP_" + HEADER.upper().replace("-", "_")  # in a WSGI environ
 
 _LENGTH = struct.Struct("<I")
 

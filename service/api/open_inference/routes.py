@@ -31,7 +31,6 @@ from service.models.store import MAX_NUMBER, NAME
 
 routes = Blueprint("openinference", __name__)
 
-HEADER_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
 PLATFORM = "tensorflow_savedmodel"
 EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"]
 MODEL_CONTROL = "model_repository"  # the extension that a setting turns on
@@ -168,7 +167,7 @@ def parse_request(
         ServiceError: any of the errors that `infer` declares.
 
     """
-    message, raw = decode_request(body, environ.get(HEADER_VARIABLE), predictor.model)
+    message, raw = decode_request(body, environ.get(binary.HEADER_VARIABLE), predictor.model)
     parameters = find_output_parameters(message, predictor.model)
     accept_encoding = environ.get("HTTP_ACCEPT_ENCODING")
 

@@ -10,8 +10,6 @@ from service.errors import InvalidTensor, MalformedRequest
 from service.server.grpc.calls import HttpRequest, HttpResponse, Method, check_segment
 from service.server.grpc.messages import Message, from_document, from_json, message_type
 
-LENGTH_VARIABLE = "HTTP_" + binary.HEADER.upper().replace("-", "_")
-
 ModelInferResponse = message_type("inference.ModelInferResponse")
 
 
@@ -19,13 +17,17 @@ def _get(path: str) -> HttpRequest:
     return HttpRequest("GET", path)
 
 
-def _model_path(message: Any, suffix: str = "") -> str:
-    version = f"/versions/{check_segment(message.version)}" if message.version else ""
-    return f"/v2/models/{check_segment(message.name)}{version}{suffix}"
+def _model_path(name: str, version: str, suffix: str = "") -> str:
+    version_path = f"/versions/{check_segment(version)}" if version else ""
+    return f"/v2/models/{check_segment(name)}{version_path}{suffix}"
+
+
+def _get_model(message: Any, suffix: str = "") -> HttpRequest:
+    return _get(_model_path(message.name, message.version, suffix))
 
 
 def _statistics_request(message: Any) -> HttpRequest:
-    return _get(_model_path(message, "/stats") if message.name else "/v2/models/stats")
+    return _get_model(message, "/stats") if message.name else _get("/v2/models/stats")
 
 
 def _index_request(message: Any) -> HttpRequest:
@@ -52,12 +54,11 @@ def infer_request(message: Any) -> HttpRequest:
     if message.outputs:
         document["outputs"] = [{"name": output.name, "parameters": _parameters(output)} for output in message.outputs]
     head = msgspec.json.encode(document)
-    version = f"/versions/{check_segment(message.model_version)}" if message.model_version else ""
     return HttpRequest(
         "POST",
-        f"/v2/models/{check_segment(message.model_name)}{version}/infer",
+        _model_path(message.model_name, message.model_version, "/infer"),
         b"".join([head, *(content for _, content in inputs)]),
-        {"CONTENT_TYPE": "application/octet-stream", LENGTH_VARIABLE: str(len(head))},
+        {"CONTENT_TYPE": "application/octet-stream", binary.HEADER_VARIABLE: str(len(head))},
     )
 
 
@@ -141,11 +142,11 @@ def _health(name: str, to_http: Any, field: str, needs_key: bool = False) -> Met
 METHODS = {
     "ServerLive": _health("ServerLive", lambda _: _get("/v2/health/live"), "live"),
     "ServerReady": _health("ServerReady", lambda _: _get("/v2/health/ready"), "ready"),
-    "ModelReady": _health("ModelReady", lambda message: _get(_model_path(message, "/ready")), "ready", needs_key=True),
+    "ModelReady": _health("ModelReady", lambda message: _get_model(message, "/ready"), "ready", needs_key=True),
     "ServerMetadata": _converted("ServerMetadata", lambda _: _get("/v2")),
-    "ModelMetadata": _converted("ModelMetadata", lambda message: _get(_model_path(message))),
+    "ModelMetadata": _converted("ModelMetadata", _get_model),
     "ModelInfer": _method("ModelInfer", infer_request, infer_response),
-    "ModelConfig": _wrapped("ModelConfig", lambda message: _get(_model_path(message, "/config")), "config"),
+    "ModelConfig": _wrapped("ModelConfig", lambda message: _get_model(message, "/config"), "config"),
     "ModelStatistics": _converted("ModelStatistics", _statistics_request),
     "RepositoryIndex": _wrapped("RepositoryIndex", _index_request, "models"),
 }
