@@ -78,8 +78,12 @@ class LogEntry:
             self.rpc.model = model
 
     def on_images(self, images: int) -> None:
-        """Count image files, before they are decoded."""
-        self._count(images)
+        """Count images: files where they are decoded, vectors where they are predicted."""
+        if images > 0:
+            self.images += images
+            if self._counts_in_flight:
+                self.images_in_flight += images
+                metrics.IMAGES_IN_FLIGHT.inc(images)
 
     def stage(self, name: Stage) -> "_Stopwatch":
         """Measure a stage of an image's preparation or prediction."""
@@ -87,7 +91,7 @@ class LogEntry:
 
     def on_predictions(self, version: int, probabilities: NDArray[np.float32]) -> None:
         """Count the predictions of a batch, float32 (n, 10)."""
-        self._count(len(probabilities) - self.images)
+        self.on_images(len(probabilities) - self.images)
         metrics.count_predictions(version, probabilities)
         self._set_prediction(probabilities)
 
@@ -100,21 +104,13 @@ class LogEntry:
     def on_batched_predictions(self, interval: Interval, probabilities: NDArray[np.float32]) -> None:
         """Count this request's part of a batch, float32 (n, 10). The caller counts the batch in the metrics."""
         self.batch_interval = interval
-        self._count(len(probabilities) - self.images)
+        self.on_images(len(probabilities) - self.images)
         self._set_prediction(probabilities)
 
     def _set_prediction(self, probabilities: NDArray[np.float32]) -> None:
         if len(probabilities) == 1:
             confidence = max(row := probabilities[0].tolist())
             self.prediction = row.index(confidence), confidence
-
-    def _count(self, images: int) -> None:
-        """Count images: files where they are decoded, vectors where they are predicted."""
-        if images > 0:
-            self.images += images
-            if self._counts_in_flight:
-                self.images_in_flight += images
-                metrics.IMAGES_IN_FLIGHT.inc(images)
 
     def on_response(self, route: str, status: int) -> None:
         """Note the status of the response, and the time as the end of the request."""
@@ -190,8 +186,8 @@ def _count_version(version: int, entries: Sequence[LogEntry]) -> None:
             metrics.child(metrics.VERSION_REQUESTS, version, outcome).inc(count)
     if failed:
         metrics.child(metrics.VERSION_SECONDS, version, "fail").inc(sum(failed))
-    for index, part in enumerate(metrics.REQUEST_PARTS):
-        if succeeded:
+    if succeeded:
+        for index, part in enumerate(metrics.REQUEST_PARTS):
             seconds = sum(times[index + 1] - times[index] for times in succeeded)
             metrics.child(metrics.VERSION_SECONDS, version, part).inc(seconds)
 
