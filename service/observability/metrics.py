@@ -117,19 +117,21 @@ class VersionGauges:
 
     def __init__(self, counts_corrections: bool = False) -> None:
         self._counts_corrections = counts_corrections
-        self._shown: set[tuple[Gauge, int, str]] = set()
+        self._shown: set[tuple[Gauge, tuple[object, ...]]] = set()  # each with the values of its labels
 
     def update(self, repository: Repository) -> None:
         """Set the gauges to the states of the versions. A state that has ended is zero."""
+        versions = repository.versions()
         if self._counts_corrections:
-            _start_corrections([version.number for version in repository.versions()])
-        current = {(VERSION_STATE, version.number, str(version.state)) for version in repository.versions()}
-        current |= {(VERSION_LOADED, version.number, "") for version in repository.versions() if version.model}
-        current |= {(VERSION_REFUSED, version.number, "") for version in repository.versions() if version.error}
-        current |= {(VERSION_MISREADS, version.number, "") for version in repository.versions() if version.fault}
-        self._shown |= current | {(VERSION_MISREADS, version.number, "") for version in repository.versions()}
-        for gauge, number, state in self._shown:
-            gauge.labels(*filter(None, (str(number), state))).set((gauge, number, state) in current)
+            _start_corrections([version.number for version in versions])
+        current: set[tuple[Gauge, tuple[object, ...]]] = set()
+        current |= {(VERSION_STATE, (version.number, version.state)) for version in versions}
+        current |= {(VERSION_LOADED, (version.number,)) for version in versions if version.model}
+        current |= {(VERSION_REFUSED, (version.number,)) for version in versions if version.error}
+        current |= {(VERSION_MISREADS, (version.number,)) for version in versions if version.fault}
+        self._shown |= current | {(VERSION_MISREADS, (version.number,)) for version in versions}
+        for gauge, labels in self._shown:
+            child(gauge, *labels).set((gauge, labels) in current)
 
 
 def _start_corrections(versions: Iterable[int]) -> None:
