@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -82,51 +82,25 @@ SECURITY_SCHEMES = {
 
 
 @dataclass(frozen=True)
-class Operation:
-    """The types of a view's request and response. Its route and its docstring describe the rest."""
+class operation:  # noqa: N801  # a decorator
+    """Declares the types of a view's request and response, for the document. Its route and docstring say the rest."""
 
-    response: Content
-    body: Content
-    is_body_required: bool
-    query: Any
-    is_conditional: bool
-    is_creating: bool
-    errors: Errors
+    response: Any  # the type of its JSON; or the type for each content type; None if it always raises an error
+    _: KW_ONLY
+    body: Any = None  # the type or types of the request's body, if it has one
+    is_body_required: bool = True  # whether a request without a body is rejected
+    query: Any = None  # a struct of the query parameters, if there are any
+    is_conditional: bool = False  # whether it answers 304 if the client has the response already
+    is_creating: bool = False  # whether it answers 201 if it has kept something new
+    errors: Errors = ()  # the errors that it raises, besides `COMMON_ERRORS`
 
-
-_operations: dict[Callable[..., Any], Operation] = {}
-
-
-def operation(
-    response: Any,
-    *,
-    body: Any = None,
-    is_body_required: bool = True,
-    query: Any = None,
-    is_conditional: bool = False,
-    is_creating: bool = False,
-    errors: Errors = (),
-) -> Callable[[View], View]:
-    """Declare the types of a view's request and response, for the document.
-
-    Args:
-        response: the type of its JSON; or the type for each content type; None if it always raises an error.
-        body: the type or types of the request's body, if it has one.
-        is_body_required: whether a request without a body is rejected.
-        query: a struct of the query parameters, if there are any.
-        is_conditional: whether it answers 304 if the client has the response already.
-        is_creating: whether it answers 201 if it has kept something new.
-        errors: the errors that it raises, besides `COMMON_ERRORS`.
-
-    """
-
-    def declare(view: View) -> View:
-        _operations[view] = Operation(
-            _content(response), _content(body), is_body_required, query, is_conditional, is_creating, errors
-        )
+    def __call__(self, view: View) -> View:
+        """Declare the types of a view."""
+        _operations[view] = self
         return view
 
-    return declare
+
+_operations: dict[Callable[..., Any], operation] = {}
 
 
 def any_of(*structs: type[msgspec.Struct]) -> Schema:
@@ -139,6 +113,7 @@ def _reference(struct: type[msgspec.Struct]) -> Schema:
 
 
 def _content(body: Any) -> Content:
+    """Return the type or types of a body by content type; empty for None."""
     if body is None:
         return {}
     return body if isinstance(body, Mapping) else {JSON: body}
@@ -187,8 +162,8 @@ class Writer:
 
     def __init__(self, with_keys: bool) -> None:
         self._with_keys = with_keys
-        contents = chain(*((operation.response, operation.body) for operation in _operations.values()))
-        types = [ErrorResponse, *chain(*(_alternatives(type_) for content in contents for type_ in content.values()))]
+        bodies = chain(*((declared.response, declared.body) for declared in _operations.values()))
+        types = [ErrorResponse, *chain(*(_alternatives(type_) for body in bodies for type_ in _content(body).values()))]
         references, schemas = msgspec.json.schema_components(types, ref_template=SCHEMA)
         self._references = {id(type_): schema for type_, schema in zip(types, references, strict=True)}
         error_schema = schemas.pop(ErrorResponse.__name__) | {"title": ERROR_SCHEMA}
@@ -200,41 +175,41 @@ class Writer:
         return {method.lower(): self._describe(rule, method.lower(), view) for method in methods}
 
     def _describe(self, rule: Rule, method: str, view: Callable[..., Any]) -> Schema:
-        operation, path = _operations[view], _path(rule)
+        declared, path = _operations[view], _path(rule)
         is_locked = self._with_keys and path not in auth.HEALTH_PATHS
-        errors = (*operation.errors, *COMMON_ERRORS, *([Unauthorized] if is_locked else []))
+        errors = (*declared.errors, *COMMON_ERRORS, *([Unauthorized] if is_locked else []))
         fields: Schema = {
             "tags": [TAGS[rule.endpoint.partition(".")[0]]],
             **_summary(view),
             "operationId": re.sub(r"\W+", "_", f"{method}{path}"),
             "parameters": [
                 *_path_parameters(path),
-                *_query_parameters(operation.query),
+                *_query_parameters(declared.query),
                 {"$ref": "#/components/parameters/RequestID"},
             ],
-            "responses": {**self._success(operation), **_error_responses(errors)},
+            "responses": {**self._success(declared), **_error_responses(errors)},
         }
-        if operation.body:
-            fields["requestBody"] = {"required": operation.is_body_required, "content": self._schemas(operation.body)}
+        if declared.body:
+            fields["requestBody"] = {"required": declared.is_body_required, "content": self._schemas(declared.body)}
         if self._with_keys and not is_locked:
             fields["security"] = []
         return fields
 
-    def _success(self, operation: Operation) -> Schema:
-        if not operation.response:
+    def _success(self, declared: operation) -> Schema:
+        if not declared.response:
             return {}
         headers = {"X-Request-ID": {**REQUEST_ID_HEADER, "required": True}}
-        content = self._schemas(operation.response)
+        content = self._schemas(declared.response)
         responses = {"200": {"description": "The answer.", "headers": headers, "content": content}}
-        if operation.is_creating:
+        if declared.is_creating:
             responses["201"] = responses["200"] | {"description": "The answer, and something new is kept."}
-        if operation.is_conditional:
+        if declared.is_conditional:
             description = "The client has the answer, as If-None-Match says."
             responses["304"] = {"description": description, "headers": headers}
         return responses
 
-    def _schemas(self, content: Content) -> Schema:
-        return {kind: {"schema": self._schema(type_)} for kind, type_ in content.items()}
+    def _schemas(self, body: Any) -> Schema:
+        return {kind: {"schema": self._schema(type_)} for kind, type_ in _content(body).items()}
 
     def _schema(self, type_: Any) -> Schema:
         schemas = [self._references[id(alternative)] for alternative in _alternatives(type_)]
