@@ -225,7 +225,7 @@ def _read_settings(needs_version: bool = True) -> Settings:
     """
     with cli_errors():
         settings = read_settings(os.environ)
-        bind_address(settings)
+        bind_address(settings.host, settings.port)
         auth.read_key_digests(settings)
         cors.read_origins(settings)
         proxies.read_networks(settings)

@@ -129,18 +129,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(**{fields[name].name: _parse(name, value, fields[name].type) for name, value in values.items()})
 
 
-def bind_address(settings: Settings, port: int | None = None) -> str:
+def bind_address(host: str, port: int) -> str:
     """Return the address to listen on, in gunicorn's syntax: an IPv6 address is in brackets.
-
-    Args:
-        settings: the settings, which have the host.
-        port: the port, if it is another than that of HTTP.
 
     Raises:
         SettingsError: the host has a colon, but is not an IPv6 address.
 
     """
-    host = settings.host
     if ":" in host:
         try:
             host = f"[{IPv6Address(host.removeprefix('[').removesuffix(']'))}]"
@@ -149,7 +144,7 @@ def bind_address(settings: Settings, port: int | None = None) -> str:
                 f"{variable('host')} is {host!r}, which is wrong: write an address without a port,"
                 f" such as 0.0.0.0 or ::; the port is {variable('port')}."
             ) from None
-    return f"{host}:{settings.port if port is None else port}"
+    return f"{host}:{port}"
 
 
 def _check_service_links(environ: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from service.settings import bind_address, read_settings
 
 _settings = read_settings(os.environ)
 
-bind = bind_address(_settings)
+bind = bind_address(_settings.host, _settings.port)
 workers = _settings.workers
 threads = _settings.threads
 worker_class = "service.server.worker.Worker" if hasattr(select, "epoll") else "gthread"  # macOS has no epoll

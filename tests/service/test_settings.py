@@ -62,13 +62,13 @@ def test_words_are_parsed_in_any_case(value: str) -> None:
     ],
 )
 def test_the_address_has_gunicorns_syntax(host: str, address: str) -> None:
-    assert bind_address(Settings(host=host, port=80)) == address
+    assert bind_address(host, 80) == address
 
 
 @pytest.mark.parametrize("host", ["localhost:80", "127.0.0.1:80", "http://localhost", "::1:http"])
 def test_a_host_with_a_port_is_rejected(host: str) -> None:
     with pytest.raises(SettingsError, match="the port is MNIST_PORT"):
-        bind_address(Settings(host=host))
+        bind_address(host, 80)
 
 
 @pytest.mark.parametrize(("name", "value", "sentence"), WRONG)

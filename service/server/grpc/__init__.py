@@ -48,7 +48,7 @@ def check_port(settings: Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections that were closed count
             probe.bind((host, settings.grpc_port))
     except OSError as error:
-        address = bind_address(settings, settings.grpc_port)
+        address = bind_address(settings.host, settings.grpc_port)
         raise SettingsError(f"MNIST_GRPC_PORT: {address} can't be listened on: {os_reason(error)}.") from error
 
 

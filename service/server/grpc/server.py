@@ -65,7 +65,7 @@ class GrpcServer:
     async def _start(self) -> None:
         self._server = self._create_server()
         settings = self._components.settings
-        address = bind_address(settings, settings.grpc_port)
+        address = bind_address(settings.host, settings.grpc_port)
         try:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
