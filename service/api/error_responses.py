@@ -23,7 +23,7 @@ def init_app(app: flask.Flask) -> None:
 
 def to_batch_items(outcomes: Iterable[msgspec.Struct | ServiceError]) -> list[msgspec.Struct]:
     """Return the outcomes of a batch with a response in place of each error. Count the rejected images."""
-    return [_reject_image(outcome) if isinstance(outcome, ServiceError) else outcome for outcome in outcomes]
+    return [_reject(outcome) if isinstance(outcome, ServiceError) else outcome for outcome in outcomes]
 
 
 def json_response(document: object, status: int = 200) -> flask.Response:
@@ -31,14 +31,13 @@ def json_response(document: object, status: int = 200) -> flask.Response:
     return flask.Response(msgspec.json.encode(document), status, content_type="application/json")
 
 
-def _reject_image(error: ServiceError) -> ErrorResponse:
+def _reject(error: ServiceError) -> ErrorResponse:
     metrics.REJECTED.labels(error.code).inc()
     return ErrorResponse.of(error)
 
 
 def _handle_service_error(error: ServiceError) -> flask.Response:
-    metrics.REJECTED.labels(error.code).inc()
-    response = json_response(ErrorResponse.of(error), error.status)
+    response = json_response(_reject(error), error.status)
     response.headers.extend(error.headers)
     return response
 
