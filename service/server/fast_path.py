@@ -52,7 +52,7 @@ class _ParsedRequest(NamedTuple):
     entry: LogEntry
     route: str
     vectors: NDArray[np.float32]  # (n, 784)
-    write: EncodeFn
+    encode: EncodeFn
 
 
 class FastPath:
@@ -144,7 +144,7 @@ def _encode(
     request: _ParsedRequest, interval: request_log.Interval, probabilities: NDArray[np.float32]
 ) -> EncodedResponse:
     request.entry.on_batched_predictions(interval, probabilities)
-    headers, body = request.write(probabilities)
+    headers, body = request.encode(probabilities)
     request.entry.on_response(request.route, 200)
     return {**headers, "X-Request-ID": request.entry.id, **SECURITY_HEADERS}, body
 
@@ -164,18 +164,18 @@ def _find_file(body: bytes, content_type: str) -> bytes:
     kind = content_type.partition(";")[0].strip().lower()
     if kind != requests.FORM:
         return requests.image_from_body(body, kind)
-    if not (form := _FORM.fullmatch(content_type)) or not (
-        files := multipart.split_plain_form(body, form["boundary"].encode())
-    ):
+    form = _FORM.fullmatch(content_type)
+    files = form and multipart.split_plain_form(body, form["boundary"].encode())
+    if not files:
         raise MalformedRequest("The fast path does not parse this form.")  # never sent: the views answer
     return requests.require_one(files)
 
 
 def _parse_instances(body: bytes, _: Mapping[str, Any], predictor: Predictor) -> tuple[NDArray[np.float32], EncodeFn]:
-    vectors, format_ = tensorflow_serving.read_vectors(
+    vectors, response_type = tensorflow_serving.read_vectors(
         tensorflow_serving.decode_message(body, tensorflow_serving.PREDICT_DECODER), predictor
     )
-    return vectors, lambda probabilities: _json(format_(probabilities.tolist()))
+    return vectors, lambda probabilities: _json(response_type(probabilities.tolist()))
 
 
 def _json(document: object) -> EncodedResponse:
