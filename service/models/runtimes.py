@@ -1,7 +1,7 @@
 """The runtimes of a model: TensorFlow runs its SavedModel, LiteRT runs its LiteRT model.
 
-Both scale vectors float32 (n, 784) in [0, 1] to the input of the model, and return the probabilities of the ten digits,
-float32 (n, 10).
+Both scale vectors float32 (n, 784) in [0, 1] to the input of the model, and return its output, float32 (n, 10): the
+probabilities of the ten digits, or logits.
 """
 
 import math

@@ -78,9 +78,7 @@ class VersionPolicy(msgspec.Struct, frozen=True):
 
 def find_versions(folder: Path) -> dict[int, Path]:
     """Return the versions in a folder by number, the lowest first. 0001 is version 1 if there is no folder 1."""
-    folders = sorted(
-        _find_numbered(folder), key=lambda path: -len(path.name)
-    )  # the shortest name is the last and stays
+    folders = sorted(_find_numbered(folder), key=lambda path: -len(path.name))  # the shortest name comes last and stays
     versions = {int(path.name): path for path in folders if int(path.name) <= MAX_NUMBER}
     return dict(sorted(versions.items()))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108
 FILES_PER_PROCESS = 4  # prometheus-client writes one for each kind of metric, and for each mode of gauges
 FILE_BYTES = 64 * 2**10  # the initial size in prometheus-client, which doubles a full file

@@ -1,6 +1,6 @@
 """Requests of the Open Inference Protocol: their types, and the images in them.
 
-https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with the
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with
 Triton's extensions binary_tensor_data and classification. Errors that Triton has, too, keep its wording.
 """
 
