@@ -1,5 +1,7 @@
 /** Copies text to the clipboard. */
 
+const RESULT_MS = 1500; // for the button to show whether the text was copied
+
 /** @param {string} text */
 async function copy(text) {
   try {
@@ -34,6 +36,6 @@ export function copyOnClick(button, text, announce) {
     const result = await copy(text()).then(() => "Copied", () => "Not copied");
     announce(result);
     button.textContent = result;
-    setTimeout(() => (button.textContent = name), 1500);
+    setTimeout(() => (button.textContent = name), RESULT_MS);
   });
 }

@@ -1,5 +1,8 @@
 /** Shows an image file on the paper. */
 
+const MAX_PIXELATED_PX = 200; // wide: a smaller image is shown with sharp pixels
+const MAX_PAPER_RATIO = 2.5; // of width to height
+
 const element = (id) => document.getElementById(id);
 const photo = element("photo");
 
@@ -29,8 +32,8 @@ export function isPhotoShown() {
 /** Make the paper as wide as the image, within bounds. */
 function fitPaper() {
   const { naturalWidth: width, naturalHeight: height } = photo;
-  photo.classList.toggle("small", width < 200);
-  element("paper").style.setProperty("--ratio", Math.min(Math.max(width / height, 1), 2.5));
+  photo.classList.toggle("small", width < MAX_PIXELATED_PX);
+  element("paper").style.setProperty("--ratio", Math.min(Math.max(width / height, 1), MAX_PAPER_RATIO));
 }
 
 // Few browsers show HEIC, TIFF and PPM, which the service reads: show the file's name instead.
