@@ -32,7 +32,7 @@ class TextFormatter(logging.Formatter):
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the local time, to the millisecond."""
-        return f"{_local_second(int(record.created))},{int(record.msecs):03}"
+        return f"{_format_local(int(record.created))},{int(record.msecs):03}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """Return the lines. logging appends the traceback of an error to them."""
@@ -48,7 +48,7 @@ class JSONFormatter(logging.Formatter):
         """Return the lines of a record. A traceback is one of the fields."""
         seconds, milliseconds = divmod(int(record.created * 1000), 1000)
         common = {
-            "time": f"{_second(seconds)}.{milliseconds:03}Z",
+            "time": f"{_format_utc(seconds)}.{milliseconds:03}Z",
             "level": record.levelname.lower(),
             "process": record.process,
             "logger": record.name,
@@ -61,12 +61,12 @@ class JSONFormatter(logging.Formatter):
 
 # Cached: all lines of a second share the result.
 @lru_cache(1)
-def _local_second(second: int) -> str:
+def _format_local(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
 @lru_cache(1)
-def _second(second: int) -> str:
+def _format_utc(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 

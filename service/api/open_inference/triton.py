@@ -145,12 +145,11 @@ def config(name: str, version: str | None = None) -> flask.Response:
 def stats(name: str = NAME, version: str | None = None) -> flask.Response:
     """Return the statistics of all versions, or of one."""
     check_name(name)
-    if version is not None:
-        return json_response(Statistics([statistics(find_model(name, version).version)]))
-    return json_response(Statistics([statistics(number) for number in repository().numbers()]))
+    numbers = repository().numbers() if version is None else [find_model(name, version).version]
+    return json_response(Statistics([_statistics(number) for number in numbers]))
 
 
-def statistics(version: int) -> ModelStatistics:
+def _statistics(version: int) -> ModelStatistics:
     """Return the statistics of a version, by all protocols and over all worker processes."""
     totals = defaultdict(float, metrics.totals(version))
     succeeded, failed = (int(totals["mnist_version_requests_total", outcome]) for outcome in ("success", "fail"))
