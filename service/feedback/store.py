@@ -29,7 +29,7 @@ NAME_LENGTH = 16  # hexadecimal digits of the SHA-256 of an image file
 # In the folder of corrections. A file is written as PART_FILE, and renamed when it is whole: only one worker writes.
 LOCK_FILE, PART_FILE = ".lock", ".part"
 
-# The wait for the lock, at most: a process that is stopped, or a host that is gone, may hold it.
+# The longest wait for the lock, which a process that is stopped or a host that is gone may hold.
 MAX_LOCK_SECONDS, LOCK_PAUSE_SECONDS = 2.0, 0.005
 
 StoredDigit = Annotated[int, Meta(ge=0, le=9)] | None

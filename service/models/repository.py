@@ -284,7 +284,7 @@ class Repository:
     def _drop_unneeded(self) -> None:
         """Drop the models that aren't needed, and the least recently used beyond `max_loaded`; but not the default.
 
-        Each version is checked when it is new. The two older ones that ship would have 5 MB in each worker.
+        A new version is loaded to check it. The two older bundled versions would keep 5 MB in each worker.
         """
         spare = [version for version in self._versions.values() if version.model and version.model is not self._default]
         spare.sort(key=lambda version: version.last_used, reverse=True)

@@ -24,7 +24,7 @@ REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,64})?")
 
 NO_ROUTE = "none"
-LINES_PER_WRITE = 6  # a pipe does not mix up to 4096 bytes of one write with the bytes of other processes
+LINES_PER_WRITE = 6  # a pipe keeps up to 4,096 bytes of one write together, whatever other processes write
 
 Interval = tuple[float, float]  # start and end, by time.perf_counter()
 

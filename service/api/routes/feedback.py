@@ -70,7 +70,7 @@ def feedback() -> flask.Response:
         raise FeedbackOff("This service keeps no corrections: MNIST_FEEDBACK names no folder for them.")
     cors.check_origin(request, cors.read_origins(settings()))
     sent = read_correction(request)
-    # Not counted with the answers, of which corrections are a share.
+    # Without instrumentation: a correction is compared with the counted answers, and is none of them.
     predictor = replace(create_predictor(), instrumentation=NULL_INSTRUMENTATION)
     answer = answer_box(predictor, sent.image, sent.box) if sent.box else answer_image(predictor, sent.image)
     return _keep(sent, answer, predictor.model_name)

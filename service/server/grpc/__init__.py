@@ -36,7 +36,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def check_port(settings: Settings) -> None:
-    """Check that no other program listens on the port. As workers share it, so could a second service, unnoticed.
+    """Check that no other program listens on the port: workers share it, so a second service could, too, unnoticed.
 
     Raises:
         SettingsError: the port is in use, or this process may not use it.
@@ -45,7 +45,7 @@ def check_port(settings: Settings) -> None:
     host = settings.host.strip("[]")
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections that were closed count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or closed connections would be in the way
             probe.bind((host, settings.grpc_port))
     except OSError as error:
         address = bind_address(settings.host, settings.grpc_port)

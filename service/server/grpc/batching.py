@@ -6,7 +6,7 @@ from service.api.open_inference.responses import EncodedResponse
 from service.server.fast_path import MAX_BATCH_REQUESTS, FastPath
 from service.server.http_parser import Request
 
-GATHER_SECONDS = 0.004  # for as many requests to come as came together before; 7% more answers than with 0.002
+GATHER_SECONDS = 0.004  # to wait for a batch as large as the last one; 7% more answers than with 0.002
 
 
 class Batcher:

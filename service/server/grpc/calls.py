@@ -53,8 +53,8 @@ class HttpResponse:
 class Method:
     """A unary method: the type of its requests, and the functions that translate it.
 
-    `from_http` takes the request, too. Responses with a status in `answered` are no errors. Where keys are set, one is
-    checked before the message is parsed.
+    `from_http` takes the call's message and the response. A status that is not in `answered` is an error. With
+    `needs_key`, a key is checked before the message is parsed.
     """
 
     request: Any
@@ -68,7 +68,7 @@ def check_segment(name: str) -> str:
     """Return the name of a model, version or label if it can be part of a path.
 
     Raises:
-        UnknownModel: it can't, so that it is the name of none.
+        UnknownModel: it can't, so nothing has this name.
 
     """
     if not _SEGMENT.fullmatch(name):

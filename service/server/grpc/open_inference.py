@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over gRPC, with what Triton's client asks beside it."""
+"""The Open Inference Protocol over gRPC, and the other methods that Triton's client calls."""
 
 from typing import Any
 

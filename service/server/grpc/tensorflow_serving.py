@@ -39,8 +39,8 @@ def predict_request(message: Any) -> HttpRequest:
 
     Raises:
         MalformedRequest: no model is named.
-        InvalidTensor: a tensor is neither DT_FLOAT nor DT_STRING, has not as many values as its shape, or has a number
-            that JSON does not have.
+        InvalidTensor: a tensor is neither DT_FLOAT nor DT_STRING, its values do not fill its shape, or a number is not
+            finite.
 
     """
     return _post(
@@ -128,7 +128,7 @@ def _path(message: Any, suffix: str = "") -> str:
 
     Raises:
         MalformedRequest: no model is named.
-        UnknownModel: a name has characters that no name has here.
+        UnknownModel: the version is negative, or a name can't be part of a path.
 
     """
     spec = message.model_spec
