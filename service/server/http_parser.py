@@ -247,11 +247,11 @@ def _check_head(version: str, environ: Mapping[str, str]) -> None:
     """Check a head for what httptools accepts and another server on the way could parse differently.
 
     Raises:
-        MalformedRequest: the version or the transfer coding is unknown, or there is no host, or there are several.
+        MalformedRequest: the version or the transfer coding is not supported, or there is not one host.
 
     """
-    hosts = environ.get("HTTP_HOST", "" if version == "1.0" else ",")
-    coding = environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower()
-    chunked_1_0 = version == "1.0" and "HTTP_TRANSFER_ENCODING" in environ
-    if version not in ("1.0", "1.1") or "," in hosts or coding != "chunked" or chunked_1_0:
+    host, coding = environ.get("HTTP_HOST"), environ.get("HTTP_TRANSFER_ENCODING")
+    is_host_valid = version == "1.0" if host is None else "," not in host  # a comma: the header was repeated
+    is_coding_valid = coding is None or (version == "1.1" and coding.lower() == "chunked")
+    if version not in ("1.0", "1.1") or not is_host_valid or not is_coding_valid:
         raise MalformedRequest(NOT_HTTP)
