@@ -60,7 +60,7 @@ def _to_pixels(layer: Floats, sheet: Sheet, rng: Generator) -> Floats:
 
 def _light_image(image: Floats, rng: Generator) -> Floats:
     """Return an image in uneven light, in shadows, or with stains."""
-    shape, kind = (image.shape[0], image.shape[1]), rng.random()
+    shape, kind = image.shape, rng.random()
     width = shape[1]
     if kind < 0.3:
         image = image * light_from_side(shape, rng, rng.uniform(0.35, 0.95))

@@ -5,12 +5,12 @@ The function of each kind takes a random generator, and returns an image file.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from service.errors import NoDigit, SeveralDigits
 from service.inference.predictor import Predictor
@@ -22,19 +22,20 @@ from training.synthetic.photos import choose_photo_shape
 from training.synthetic.rendering import (
     WHITE,
     Shape,
-    add_grain,
     cast_phone_shadow,
     cast_shadow,
     choose_shape,
-    defocus,
     draw_box,
     draw_clouds,
-    draw_lines,
     draw_page,
+    draw_paper,
+    draw_ruled_lines,
+    draw_sheet,
     encode_image,
     fill_page,
     lay_ink,
     light_from_side,
+    take_photo,
 )
 
 
@@ -70,33 +71,24 @@ def _evaluate(predictor: Predictor, kind: str, count: int, rng: Generator) -> An
 
 
 def _photograph(page: Floats, rng: Generator) -> bytes:
-    page = page * light_from_side(_shape_of(page), rng, rng.uniform(0.5, 1))[..., None] * rng.uniform(0.6, 1)
-    page = add_grain(defocus(page, rng.uniform(0.6, 1.5)), rng, rng.uniform(2, 7))
-    return encode_image(page, "JPEG", quality=int(rng.integers(60, 92)))
-
-
-def _shape_of(page: Floats) -> Shape:
-    return page.shape[0], page.shape[1]
-
-
-def _draw_sheet(shape: Shape, rng: Generator) -> Floats:
-    return fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
+    light = light_from_side(page.shape[:2], rng, rng.uniform(0.5, 1))
+    return take_photo(page * light[..., None] * rng.uniform(0.6, 1), rng)
 
 
 def _draw_blank(rng: Generator) -> bytes:
-    return _photograph(_draw_sheet(choose_photo_shape(rng), rng), rng)
+    return _photograph(draw_paper(choose_photo_shape(rng), rng), rng)
 
 
 def _draw_in_shadow(rng: Generator) -> bytes:
     shape = choose_photo_shape(rng)
     light = cast_shadow(shape, rng, rng.uniform(0.45, 0.75), rng.uniform(2, 30))
-    return _photograph(_draw_sheet(shape, rng) * light[..., None], rng)
+    return _photograph(draw_paper(shape, rng) * light[..., None], rng)
 
 
 def _draw_under_phone(rng: Generator) -> bytes:
     shape = choose_photo_shape(rng)
     light = cast_phone_shadow(shape, rng, rng.uniform(0.35, 0.7), rng.uniform(1, 12))
-    return _photograph(_draw_sheet(shape, rng) * light[..., None], rng)
+    return _photograph(draw_paper(shape, rng) * light[..., None], rng)
 
 
 def _draw_table(rng: Generator) -> bytes:
@@ -113,25 +105,16 @@ def _draw_note(rng: Generator) -> bytes:
     shape, side = choose_photo_shape(rng), rng.uniform(150, 350)
     center = (rng.uniform(0.3, 0.7) * shape[1], rng.uniform(0.3, 0.7) * shape[0])
     corners = cv2.boxPoints((center, (side, side * rng.uniform(0.7, 1.4)), rng.uniform(-20, 20)))
-    sheet = cv2.fillConvexPoly(np.zeros(shape, np.float32), np.rint(corners).astype(np.int32), 1.0, cv2.LINE_AA)
-    return _photograph(lay_ink(_draw_desk(shape, rng), sheet, (240, 232, 200)), rng)
+    note = draw_sheet(shape, corners)
+    return _photograph(lay_ink(_draw_desk(shape, rng), note, (240, 232, 200)), rng)
 
 
-def _draw_ruled(rng: Generator) -> bytes:
-    return _photograph(_rule(_draw_sheet(choose_photo_shape(rng), rng), False, rng), rng)
-
-
-def _draw_squared(rng: Generator) -> bytes:
-    return _photograph(_rule(_draw_sheet(choose_photo_shape(rng), rng), True, rng), rng)
-
-
-def _rule(page: Floats, is_squared: bool, rng: Generator) -> Floats:
-    shape, width = _shape_of(page), rng.uniform(1, 2.5)
-    gap = shape[0] * rng.uniform(0.05, 0.25)
-    ruling: NDArray[np.float32] = draw_lines(shape, rng, gap, width=width)
-    if is_squared:
-        ruling = np.maximum(ruling, draw_lines(shape, rng, gap, vertical=True, width=width))
-    return lay_ink(page, ruling, (rng.uniform(60, 190), rng.uniform(60, 200), rng.uniform(60, 235)))
+def _draw_ruled(rng: Generator, is_squared: bool = False) -> bytes:
+    shape = choose_photo_shape(rng)
+    page, width = draw_paper(shape, rng), rng.uniform(1, 2.5)
+    ruling = draw_ruled_lines(shape, rng, shape[0] * rng.uniform(0.05, 0.25), width, is_squared)
+    color = (rng.uniform(60, 190), rng.uniform(60, 200), rng.uniform(60, 235))
+    return _photograph(lay_ink(page, ruling, color), rng)
 
 
 def _draw_form(rng: Generator) -> bytes:
@@ -146,6 +129,6 @@ KINDS: dict[str, Callable[[Generator], bytes]] = {
     "table": _draw_table,
     "blank note on a desk": _draw_note,
     "ruled paper, blank": _draw_ruled,
-    "squared paper, blank": _draw_squared,
+    "squared paper, blank": partial(_draw_ruled, is_squared=True),
     "form field, empty": _draw_form,
 }

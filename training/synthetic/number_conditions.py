@@ -19,18 +19,19 @@ from training.synthetic.photos import Light
 from training.synthetic.rendering import (
     BLACK,
     BLUE,
+    CHALK,
     WHITE,
     Shape,
     add_grain,
     cast_phone_shadow,
     cast_shadow,
-    defocus,
-    draw_clouds,
+    draw_board,
     draw_lines,
     draw_page,
+    draw_paper,
     encode_image,
-    fill_page,
     lay_ink,
+    take_clear_photo,
 )
 from training.synthetic.written_lines import DEFAULT_STYLE, LineStyle, WrittenLines, write_lines
 
@@ -116,17 +117,13 @@ def _draw_on_ruling(originals: Digits, rng: Generator) -> Number:
     """Write on the lines of a ledger, with its columns."""
     counts = rng.integers(2, 6, int(rng.integers(1, 4))).tolist()
     written = write_lines(originals, rng, counts, LineStyle(heights=(50, 90), leadings=(1.5, 1.7)))
-    shape = _shape_of(written)
+    shape = written.page.shape
     ruling = draw_lines(shape, rng, written.height * rng.uniform(1.2, 1.8), width=rng.uniform(1, 2.5))
     if rng.random() < 0.5:
         ruling = np.maximum(ruling, draw_lines(shape, rng, shape[1] * rng.uniform(0.3, 0.6), vertical=True, width=1.5))
     color = (rng.uniform(110, 190), rng.uniform(120, 200), rng.uniform(150, 230))
     page = lay_ink(draw_page(ruling, (246, 243, 232), color), written.page, BLUE if rng.random() < 0.5 else BLACK)
     return Number(written.lines, encode_image(add_grain(page, rng, 3), "JPEG", quality=80))
-
-
-def _shape_of(written: WrittenLines) -> Shape:
-    return written.page.shape[0], written.page.shape[1]
 
 
 def _draw_sum(originals: Digits, rng: Generator) -> Number:
@@ -200,9 +197,8 @@ def _draw_labelled(originals: Digits, rng: Generator) -> Number:
 
 def _draw_photo(originals: Digits, rng: Generator, light: Light) -> Number:
     written = write_lines(originals, rng, rng.integers(2, 6, int(rng.integers(1, 3))).tolist())
-    shape = _shape_of(written)
-    page = fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
-    return Number(written.lines, photos.photograph(page, written.page, light, rng))
+    paper = draw_paper(written.page.shape, rng)
+    return Number(written.lines, photos.photograph(paper, written.page, light, rng))
 
 
 def _light_beside_shadow(shape: Shape, rng: Generator) -> Floats:
@@ -237,12 +233,9 @@ def _draw_thumbnail(originals: Digits, rng: Generator) -> Number:
 
 def _draw_chalk(originals: Digits, rng: Generator) -> Number:
     written = _write_row(originals, rng, style=LineStyle(heights=(80, 140), pens=(0.2, 1.2)))
-    shape = _shape_of(written)
-    shade = 1 + 0.15 * draw_clouds(shape, rng, 90) + 0.08 * draw_clouds(shape, rng, 10)
-    dust = np.clip(0.75 + 0.35 * draw_clouds(shape, rng, 2.5), 0, 1)
-    board = fill_page(shape, (38, 66, 54)) * shade[..., None]
-    page = lay_ink(board, written.page * dust, (225, 225, 215), 0.9)
-    return Number(written.lines, encode_image(add_grain(defocus(page, 0.8), rng, 4), "JPEG", quality=80))
+    board, dust = draw_board(written.page.shape, (38, 66, 54), rng)
+    page = lay_ink(board, written.page * dust, CHALK, 0.9)
+    return Number(written.lines, take_clear_photo(page, rng))
 
 
 # The place of a condition in this table is part of its seed.

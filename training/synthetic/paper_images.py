@@ -20,6 +20,7 @@ from training.synthetic.rendering import (
     draw_clouds,
     draw_lines,
     draw_page,
+    draw_ruled_lines,
     encode_image,
     fill_page,
     lay_ink,
@@ -49,9 +50,7 @@ def draw_ruled(digit: Gray, rng: Generator, is_squared: bool = False) -> bytes:
     shape = choose_shape(rng, (300, 500), (300, 640))
     ink = write_digit(digit, rng, shape, (0.3, 0.7), (-0.3, 0.8))
     gap, width = shape[0] * rng.uniform(0.08, 0.2), rng.uniform(1, 2.5)
-    ruling = draw_lines(shape, rng, gap, width=width)
-    if is_squared:
-        ruling = np.maximum(ruling, draw_lines(shape, rng, gap, vertical=True, width=width))
+    ruling = draw_ruled_lines(shape, rng, gap, width, is_squared)
     color = (rng.uniform(120, 190), rng.uniform(150, 200), rng.uniform(200, 235))
     page = draw_page(ruling, (248, 247, 240), color)
     page = lay_ink(page, ink, BLUE if rng.random() < 0.6 else BLACK)

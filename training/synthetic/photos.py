@@ -9,13 +9,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from service.preparation.types import Floats, Gray
 from training.synthetic.rendering import (
     BLACK,
     BLUE,
+    CHALK,
     EXIF_TRANSPOSITIONS,
     Range,
     Shape,
@@ -24,13 +24,18 @@ from training.synthetic.rendering import (
     cast_shadow,
     choose_shape,
     defocus,
+    draw_board,
     draw_clouds,
     draw_page,
+    draw_paper,
+    draw_sheet,
     encode_image,
     fill_page,
     lay_ink,
     light_from_side,
     place_ink,
+    take_clear_photo,
+    take_photo,
     trace_digit,
     write_digit,
 )
@@ -44,9 +49,8 @@ Light = Callable[[Shape, Generator], Floats]
 def draw_photo(digit: Gray, rng: Generator, light: Light, heights: Range = (0.25, 0.7)) -> bytes:
     """Photograph a sheet of paper in some light."""
     shape = choose_photo_shape(rng)
-    page = fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
-    ink = write_digit(digit, rng, shape, heights)
-    return photograph(page, ink, light, rng)
+    page = draw_paper(shape, rng)
+    return photograph(page, write_digit(digit, rng, shape, heights), light, rng)
 
 
 def choose_photo_shape(rng: Generator) -> Shape:
@@ -57,9 +61,7 @@ def choose_photo_shape(rng: Generator) -> Shape:
 def photograph(page: Floats, ink: Floats, light: Light, rng: Generator) -> bytes:
     """Return a photo of a page float32 (height, width, 3), with ink float32 (height, width) on it."""
     page = lay_ink(page, ink, BLUE if rng.random() < 0.5 else BLACK, rng.uniform(0.75, 1))
-    page = page * light((ink.shape[0], ink.shape[1]), rng)[..., None] * rng.uniform(0.6, 1.0)
-    page = add_grain(defocus(page, rng.uniform(0.6, 1.5)), rng, rng.uniform(2, 7))
-    return encode_image(page, "JPEG", quality=int(rng.integers(60, 92)))
+    return take_photo(page * light(ink.shape, rng)[..., None] * rng.uniform(0.6, 1.0), rng)
 
 
 def light_unevenly(shape: Shape, rng: Generator) -> Floats:
@@ -86,32 +88,20 @@ def light_through_lens(shape: Shape, rng: Generator) -> Floats:
 
 def draw_chalk(digit: Gray, rng: Generator) -> bytes:
     """Photograph a board that is written on with chalk."""
-    board = fill_page(PHOTO_SHAPE, (38, 66, 54) if rng.random() < 0.5 else (40, 42, 45))
-    shade = 1 + 0.15 * draw_clouds(PHOTO_SHAPE, rng, 90) + 0.08 * draw_clouds(PHOTO_SHAPE, rng, 10)
-    dust = np.clip(0.75 + 0.35 * draw_clouds(PHOTO_SHAPE, rng, 2.5), 0, 1)
-    ink = write_digit(digit, rng, PHOTO_SHAPE, (0.3, 0.7), (0.2, 1.2)) * dust
-    page = lay_ink(board * shade[..., None], ink, (225, 225, 215), 0.9)
-    return _photograph_from_afar(page * light_from_side(PHOTO_SHAPE, rng, rng.uniform(0.5, 1))[..., None], rng)
-
-
-def _photograph_from_afar(page: Floats, rng: Generator) -> bytes:
-    return encode_image(add_grain(defocus(page, 0.8), rng, 4), "JPEG", quality=80)
+    board, dust = draw_board(PHOTO_SHAPE, (38, 66, 54) if rng.random() < 0.5 else (40, 42, 45), rng)
+    ink = write_digit(digit, rng, PHOTO_SHAPE, (0.3, 0.7), (0.2, 1.2))
+    page = lay_ink(board, ink * dust, CHALK, 0.9)
+    return take_clear_photo(page * light_from_side(PHOTO_SHAPE, rng, rng.uniform(0.5, 1))[..., None], rng)
 
 
 def draw_on_table(digit: Gray, rng: Generator) -> bytes:
     """Photograph a sheet that lies on a dark table, turned a little, its edges in view."""
     table = fill_page(PHOTO_SHAPE, (70, 50, 38)) * (1 + 0.15 * draw_clouds(PHOTO_SHAPE, rng, 25))[..., None]
     corners = np.array([(90, 60), (550, 60), (550, 420), (90, 420)]) + rng.uniform(-50, 50, (4, 2))
-    page = lay_ink(table, _draw_sheet(corners), (232, 230, 222))
+    page = lay_ink(table, draw_sheet(PHOTO_SHAPE, corners), (232, 230, 222))
     ink = place_ink(trace_digit(digit, rng.uniform(110, 200), rng.uniform(-0.4, 0.6)), PHOTO_SHAPE, rng, 0.25)
     page = lay_ink(page, ink, BLACK, 0.95)
-    return _photograph_from_afar(page * light_from_side(PHOTO_SHAPE, rng, 0.7)[..., None], rng)
-
-
-def _draw_sheet(corners: ArrayLike) -> Floats:
-    """Return a photo's pixels float32 (480, 640) that a sheet with four corners covers."""
-    points = np.rint(corners).astype(np.int32)
-    return cv2.fillConvexPoly(np.zeros(PHOTO_SHAPE, np.float32), points, 1.0, cv2.LINE_AA)
+    return take_clear_photo(page * light_from_side(PHOTO_SHAPE, rng, 0.7)[..., None], rng)
 
 
 def draw_note(digit: Gray, rng: Generator) -> bytes:
@@ -122,8 +112,8 @@ def draw_note(digit: Gray, rng: Generator) -> bytes:
     center = (rng.uniform(180, 460), rng.uniform(150, 330))
     corners = cv2.boxPoints((center, (side, side * rng.uniform(0.9, 1.1)), rng.uniform(-12, 12)))
     ink = _center_ink(trace_digit(digit, side * rng.uniform(0.4, 0.6), rng.uniform(-0.4, 0.4)), center)
-    note = lay_ink(lay_ink(desk, _draw_sheet(corners), (240, 225, 120)), ink, BLUE, 0.95)
-    return _photograph_from_afar(note * light_from_side(PHOTO_SHAPE, rng, 0.7)[..., None], rng)
+    note = lay_ink(lay_ink(desk, draw_sheet(PHOTO_SHAPE, corners), (240, 225, 120)), ink, BLUE, 0.95)
+    return take_clear_photo(note * light_from_side(PHOTO_SHAPE, rng, 0.7)[..., None], rng)
 
 
 def _center_ink(ink: Floats, center: tuple[float, float]) -> Floats:

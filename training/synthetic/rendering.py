@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from service.preparation.types import Floats, Gray
@@ -21,6 +22,7 @@ Range = tuple[float, float]  # the least and the most that a number may be
 BLACK: Color = (15, 15, 20)
 BLUE: Color = (35, 50, 140)
 WHITE: Color = (255, 255, 255)
+CHALK: Color = (225, 225, 215)
 TRACE_SCALE = 8  # times MNIST's resolution, at which digits are traced
 MIN_STROKE_WIDTH = 0.8  # of MNIST's pixels: thinner strokes fall apart
 # How a camera stores its pixels for each EXIF orientation: the opposite of what a reader must do.
@@ -118,6 +120,12 @@ def draw_lines(
     return np.clip(width / 2 - distance + 0.5, 0, 1).astype(np.float32)
 
 
+def draw_ruled_lines(shape: Shape, rng: Generator, gap: float, width: float, is_squared: bool) -> Floats:
+    """Return a page of ink with the lines of ruled paper or of squared paper, `gap` pixels apart."""
+    lines = draw_lines(shape, rng, gap, width=width)
+    return np.maximum(lines, draw_lines(shape, rng, gap, vertical=True, width=width)) if is_squared else lines
+
+
 def draw_box(shape: Shape, rng: Generator, width: int) -> Floats:
     """Return a page of ink with the border of a form's field around its middle."""
     top, left = int(shape[0] * rng.uniform(0.03, 0.1)), int(shape[1] * rng.uniform(0.03, 0.1))
@@ -138,13 +146,31 @@ def lay_ink(page: Floats, ink: Floats, color: Color, strength: float = 1.0) -> F
 
 def draw_page(ink: Floats, page_color: Color, ink_color: Color) -> Floats:
     """Return a page of one color, with ink of another on it."""
-    return lay_ink(fill_page((ink.shape[0], ink.shape[1]), page_color), ink, ink_color)
+    return lay_ink(fill_page(ink.shape, page_color), ink, ink_color)
 
 
 def draw_clouds(shape: Shape, rng: Generator, size: float) -> Floats:
     """Return smooth noise float32 (height, width), about `size` pixels wide, in -1 to 1."""
     small = rng.uniform(-1, 1, [max(2, int(side / size) + 2) for side in shape]).astype(np.float32)
     return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def draw_paper(shape: Shape, rng: Generator) -> Floats:
+    """Return a page of white paper, which is a little uneven."""
+    return fill_page(shape, (235, 232, 222)) * (1 + 0.02 * draw_clouds(shape, rng, 6))[..., None]
+
+
+def draw_board(shape: Shape, color: Color, rng: Generator) -> tuple[Floats, Floats]:
+    """Return a board of a color, and the part of chalk that stays on it, float32 (height, width)."""
+    shade = 1 + 0.15 * draw_clouds(shape, rng, 90) + 0.08 * draw_clouds(shape, rng, 10)
+    dust = np.clip(0.75 + 0.35 * draw_clouds(shape, rng, 2.5), 0, 1)
+    return fill_page(shape, color) * shade[..., None], dust
+
+
+def draw_sheet(shape: Shape, corners: ArrayLike) -> Floats:
+    """Return the part of each pixel that a sheet with four corners covers."""
+    points = np.rint(corners).astype(np.int32)
+    return cv2.fillConvexPoly(np.zeros(shape, np.float32), points, 1.0, cv2.LINE_AA)
 
 
 def light_from_side(shape: Shape, rng: Generator, low: float) -> Floats:
@@ -182,6 +208,17 @@ def add_grain(page: Floats, rng: Generator, sigma: float) -> Floats:
 def defocus(page: Floats, sigma: float) -> Floats:
     """Return a page out of focus, blurred by `sigma` pixels."""
     return cv2.GaussianBlur(page, (0, 0), sigma)
+
+
+def take_photo(page: Floats, rng: Generator) -> bytes:
+    """Return a photo of a page, more or less in focus, with more or less noise."""
+    page = add_grain(defocus(page, rng.uniform(0.6, 1.5)), rng, rng.uniform(2, 7))
+    return encode_image(page, "JPEG", quality=int(rng.integers(60, 92)))
+
+
+def take_clear_photo(page: Floats, rng: Generator) -> bytes:
+    """Return a photo of a page, in focus and with little noise."""
+    return encode_image(add_grain(defocus(page, 0.8), rng, 4), "JPEG", quality=80)
 
 
 def encode_image(
