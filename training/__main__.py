@@ -264,7 +264,6 @@ def _print_numbers(conditions: "dict[str, NumberCounts]") -> None:
 
 def run() -> None:
     """Run the command line. An error becomes one sentence and an exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's errors only
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # docker stop interrupts as Ctrl-C does
     try:
         main(prog_name="python -m training")

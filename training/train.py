@@ -149,7 +149,7 @@ def _hold_out(run: Run, digits: Digits) -> Extra:
         raise DataError(
             f"{run.extra} has {len(fitted)} images to fit to and {len(held_out)} to hold out: collect some more."
         )
-    weight = min(MAX_WEIGHT, max(1, IMAGES_PER_EPOCH // max(1, len(fitted))))
+    weight = min(MAX_WEIGHT, max(1, IMAGES_PER_EPOCH // len(fitted)))
     return Extra(fitted, run.extra_weight or weight, held_out)
 
 

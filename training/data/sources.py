@@ -19,10 +19,9 @@ Array = NDArray[Any]
 Pair = tuple[Array, Array]  # images and their labels
 Arrays = dict[str, Array]  # x_train and y_train; x_test and y_test if there are test images
 
-PIXELS = VECTOR_SIZE
 FORMS = (
     "an .npz file; a folder of the four IDX files, gzipped or not, or one that holds MNIST/raw; a CSV file of a label"
-    f" and {PIXELS} pixels in each row, or a folder of train.csv and test.csv; a folder of the folders 0 to 9 with"
+    f" and {VECTOR_SIZE} pixels in each row, or a folder of train.csv and test.csv; a folder of the folders 0 to 9 with"
     " images, or one of two such, train and test; or the word keras"
 )
 
@@ -61,13 +60,13 @@ def read(path: Path) -> Arrays:
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.")
     if path.suffix == ".npz":
-        return read_npz(path)
+        return _read_npz(path)
     if path.name.endswith(CSV_SUFFIXES):
         return _name_arrays("train", _read_csv(path))
     raise DataError(f"{path} is not a data set. Use one of these: {FORMS}.")
 
 
-def read_npz(path: Path) -> Arrays:
+def _read_npz(path: Path) -> Arrays:
     """Read the arrays of an .npz file, under any of the `NPZ_NAMES`.
 
     Raises:
@@ -150,7 +149,7 @@ def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
 
 def _read_csvs(train: Path, test: Path | None) -> Arrays:
     arrays = _name_arrays("train", _read_csv(train))
-    if test and len(_first_row(test)) == PIXELS:
+    if test and len(_first_row(test)) == VECTOR_SIZE:
         click.echo(f"Left out: {test} has no labels.", err=True)
     elif test:
         arrays |= _name_arrays("test", _read_csv(test))
@@ -160,9 +159,9 @@ def _read_csvs(train: Path, test: Path | None) -> Arrays:
 def _read_csv(path: Path) -> Pair:
     """Read a label and 784 pixels from each row; the label comes first, or where a header names it."""
     names = [name.strip(' "\r\n').lower() for name in _first_row(path)]
-    if len(names) != 1 + PIXELS:
-        missing = "no labels" if len(names) == PIXELS else f"{len(names)} columns"
-        raise DataError(f"{path} has {missing}: a row must be a label and {PIXELS} pixels, separated by commas.")
+    if len(names) != 1 + VECTOR_SIZE:
+        missing = "no labels" if len(names) == VECTOR_SIZE else f"{len(names)} columns"
+        raise DataError(f"{path} has {missing}: a row must be a label and {VECTOR_SIZE} pixels, separated by commas.")
     header_rows = 0 if names[0].replace(".", "").isdecimal() else 1
     label = next((place for place, name in enumerate(names) if name in LABEL_NAMES), 0)
     try:

@@ -1,7 +1,7 @@
 """The corrections in a folder: an image each, and the record of the answer that was corrected."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def count(corrections: Iterable[StoredCorrection]) -> Iterator[list[str]]:
     yield ["all", *map(str, totals), str(sum(totals))]
 
 
-def choose(names: Iterable[str], corrections: Iterable[StoredCorrection]) -> list[StoredCorrection]:
+def choose(names: Sequence[str], corrections: Iterable[StoredCorrection]) -> list[StoredCorrection]:
     """Return the corrections of these names, each a path in the folder.
 
     Raises:
@@ -83,7 +83,6 @@ def choose(names: Iterable[str], corrections: Iterable[StoredCorrection]) -> lis
 
     """
     by_name = {correction.path.as_posix(): correction for correction in corrections}
-    names = list(names)
     if missing := [name for name in names if name not in by_name]:
         raise DataError(
             f"There is no correction {missing[0]}: its name is its path in the folder, such as {min(by_name)}."

@@ -49,7 +49,7 @@ def choose_tasks(originals: Digits, count: int, seed: int) -> Iterator[Condition
     for number, condition in enumerate(CONDITIONS):
         rng = np.random.default_rng((seed, number))
         indexes = rng.choice(len(originals), min(count, len(originals)), replace=False)
-        yield ConditionTask(condition, Digits(originals.images[indexes], originals.labels[indexes]), rng)
+        yield ConditionTask(condition, originals[indexes], rng)
 
 
 def draw_task(task: ConditionTask) -> Iterator[Upload]:

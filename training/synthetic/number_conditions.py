@@ -157,7 +157,7 @@ def _draw_sign(rng: Generator) -> Floats:
 
 def _draw_price(originals: Digits, rng: Generator) -> Number:
     """Write a number with a point or a comma in it, or a dash behind it."""
-    written = _write_row(originals, rng, 5, 3, LineStyle(gaps=(0.3, 0.4)))
+    written = _write_row(originals, rng, least=3, style=LineStyle(gaps=(0.3, 0.4)))
     place = int(rng.integers(1, len(written.edges)))
     page = _add_point(written, place, rng) if rng.random() < 0.6 else _add_dash(written)
     return Number(written.lines, encode_image(draw_page(page, WHITE, BLACK)))
@@ -181,7 +181,7 @@ def _add_dash(written: WrittenLines) -> Floats:
 
 def _draw_labelled(originals: Digits, rng: Generator) -> Number:
     """Print a word above the number, and a unit behind it."""
-    written = _write_row(originals, rng, 5, 2)
+    written = _write_row(originals, rng)
     size = written.height
     page = np.pad(written.page, ((int(size * 0.5), 0), (0, int(size * 1.3))))
     printed = np.zeros(page.shape, np.uint8)
@@ -244,7 +244,7 @@ CONDITIONS: dict[str, Callable[[Digits, Generator], Number]] = {
     "2 to 5 digits": _draw_row,
     "6 to 12 digits": partial(_draw_row, most=12, least=6),
     "a touching pair": partial(_draw_row, most=2, least=2, style=LineStyle(gaps=(-0.1, -0.02))),
-    "touching digits": partial(_draw_row, most=5, least=3, style=LineStyle(gaps=(-0.08, 0.08))),
+    "touching digits": partial(_draw_row, least=3, style=LineStyle(gaps=(-0.08, 0.08))),
     "white on black": _draw_white_on_black,
     "sloping line": _draw_sloping,
     "several lines": _draw_several_lines,

@@ -74,7 +74,7 @@ def _trim(ink: Floats) -> Floats:
     return ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
-def place_ink(ink: Floats, shape: Shape, rng: Generator, spread: float = 1.0) -> Floats:
+def place_ink(ink: Floats, shape: Shape, rng: Generator, spread: float) -> Floats:
     """Return a page of ink, with ink at a random place: its middle for a `spread` of 0, anywhere for 1."""
     page = np.zeros(shape, np.float32)
     ink = ink[: shape[0], : shape[1]]

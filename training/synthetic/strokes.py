@@ -29,7 +29,7 @@ def curve(*points: ArrayLike) -> Stroke:
     """Return the curve through points, a Catmull-Rom spline."""
     ends = np.array([points[0], *points, points[-1]], np.float64)
     ends[0], ends[-1] = 2 * ends[1] - ends[2], 2 * ends[-2] - ends[-3]
-    places = np.linspace(0, len(points) - 1, POINTS_PER_CURVE, endpoint=True)
+    places = np.linspace(0, len(points) - 1, POINTS_PER_CURVE)
     start = np.minimum(places.astype(int), len(points) - 2)
     t = (places - start)[:, None]
     a, b, c, d = (ends[start + shift] for shift in range(4))
