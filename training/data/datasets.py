@@ -1,7 +1,7 @@
 """MNIST's images and labels, from the file in this package or from another source."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Digits:
 
     def checksums(self) -> dict[str, str]:
         """Return the SHA-256 of the bytes of the images and of the labels."""
-        return _checksums(asdict(self))
+        return _checksums(vars(self))
 
     def repeat(self, times: int) -> "Digits":
         """Return the digits, each of them `times` times."""
@@ -64,7 +64,7 @@ class Dataset:
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
         """Return the four arrays by their names."""
-        return asdict(self)
+        return vars(self).copy()
 
     @property
     def train(self) -> Digits:

@@ -74,7 +74,7 @@ def prepare_all(
     unreadable = []
     for path, label in files:
         try:
-            images.append(prepare(decode_file(path)))
+            images.append(prepare(decode_image(path.read_bytes())))
             image_labels.append(label)
         except (ServiceError, OSError) as error:
             if not (isinstance(error, NoDigit) and label not in DIGIT_FOLDERS.values()):
@@ -93,13 +93,12 @@ def list_files(folder: Path, labels: Mapping[str, int]) -> Iterator[tuple[Path, 
                 yield path, label
 
 
-def decode_file(path: Path) -> Gray:
+def decode_image(data: bytes) -> Gray:
     """Return the gray pixels of an image file, decoded as the service decodes images.
 
     Raises:
         ServiceError: the file is no image that can be read.
-        OSError: there is no such file, or it can't be read.
 
     """
     limits = Settings()
-    return decode.decode(path.read_bytes(), limits.max_pixels, limits.max_frames)
+    return decode.decode(data, limits.max_pixels, limits.max_frames)

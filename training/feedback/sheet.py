@@ -39,7 +39,7 @@ def write(
 
 def _draw(folder: Path, correction: StoredCorrection, is_slip: bool) -> Picture:
     try:
-        image = Image.fromarray(image_folders.decode_file(folder / correction.path))
+        image = Image.fromarray(image_folders.decode_image((folder / correction.path).read_bytes()))
     except (ServiceError, OSError):
         return Picture(correction, "", is_slip)
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))

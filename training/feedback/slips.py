@@ -58,7 +58,7 @@ def find(
 def _prepare(folder: Path, correction: StoredCorrection, finder: Finder) -> Iterator[Gray]:
     """Yield the digit of a correction, if there is one."""
     try:
-        yield normalize.prepare(image_folders.decode_file(folder / correction.path), finder)
+        yield normalize.prepare(image_folders.decode_image((folder / correction.path).read_bytes()), finder)
     except (ServiceError, OSError):
         return
 

@@ -9,8 +9,9 @@ import numpy as np
 from service.errors import NoDigit
 from service.preparation.finder import Finder
 from service.preparation.types import Gray
+from training.data.image_folders import decode_image
 from training.synthetic.conditions import Upload
-from training.synthetic.prepare import decode_upload, load_finder, prepare_image
+from training.synthetic.prepare import load_finder, prepare_image
 
 
 def draw_contact_sheet(uploads: Iterable[Upload], models: Path, path: Path) -> None:
@@ -24,7 +25,7 @@ def draw_contact_sheet(uploads: Iterable[Upload], models: Path, path: Path) -> N
 
     finder, rows = load_finder(models), dict[str, list[Gray]]()
     for upload in uploads:
-        rows.setdefault(upload.condition, []).extend(_list_steps(decode_upload(upload), finder))
+        rows.setdefault(upload.condition, []).extend(_list_steps(decode_image(upload.data), finder))
     columns = max(map(len, rows.values()))
     figure = Figure(figsize=(columns * 1.1, len(rows) * 1.1), layout="constrained")
     for (condition, images), row in zip(rows.items(), figure.subplots(len(rows), columns), strict=True):

@@ -14,12 +14,11 @@ from service.errors import NoDigit
 from service.models.loading import Model
 from service.preparation import finder as finders
 from service.preparation import normalize
-from service.preparation.decode import decode
 from service.preparation.finder import Finder
 from service.preparation.types import Gray
-from service.settings import Settings
 from training.data.datasets import Digits
-from training.synthetic.conditions import ConditionTask, Upload, choose_tasks, draw_task
+from training.data.image_folders import decode_image
+from training.synthetic.conditions import ConditionTask, choose_tasks, draw_task
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _prepare_task(task: ConditionTask, models: Path) -> list[tuple[str, int, Gra
     cv2.setNumThreads(1)  # there is a process for each core
     rows, finder = [], load_finder(models)
     for upload in draw_task(task):
-        image = decode_upload(upload)
+        image = decode_image(upload.data)
         rows.append((upload.condition, upload.label, prepare_image(image, finder), resize(image)))
     return rows
 
@@ -62,12 +61,6 @@ def _prepare_task(task: ConditionTask, models: Path) -> list[tuple[str, int, Gra
 def load_finder(models: Path) -> Finder:
     """Load the finder of a folder of models, once in each process."""
     return finders.load(models)
-
-
-def decode_upload(upload: Upload) -> Gray:
-    """Return the gray pixels of an upload, decoded as the service decodes images."""
-    limits = Settings()
-    return decode(upload.data, limits.max_pixels, limits.max_frames)
 
 
 def prepare_image(image: Gray, finder: Finder) -> Gray:
