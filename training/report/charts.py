@@ -50,11 +50,8 @@ def draw_curves(history: dict[str, list[float]], key: str) -> Chart:
             if name in history:
                 values = np.clip(history[name], TICKS[key][0], TICKS[key][-1])  # neither scale can show 0 or 1
                 axes.plot(np.arange(1, len(values) + 1), values, "o-", label=label, clip_on=False)
-        axes.set(xlabel="epoch", xlim=(0.5, len(history[key]) + 0.5))
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-        axes.set_title(key.capitalize(), loc="left")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-        _fit_axis(axes, key)
+        axes.set_xlim(0.5, len(history[key]) + 0.5)
+        _label_axes(axes, key)
 
     return _draw(plot, height=2.7)
 
@@ -67,17 +64,18 @@ def draw_losses(history: dict[str, list[float]], names: Sequence[str], rounds: i
         for name, style in zip(names, ("-", "--", ":"), strict=False):
             values = np.clip(history[f"{name}_loss"], TICKS["loss"][0], TICKS["loss"][-1])
             axes.plot((np.arange(len(values)) + 1) / rounds, values, style, label=name)
-        axes.set(xlabel="epoch", xlim=(0, len(history["loss"]) / rounds))
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-        axes.set_title("Loss", loc="left")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), borderaxespad=0)
-        _fit_axis(axes, "loss")
+        axes.set_xlim(0, len(history["loss"]) / rounds)
+        _label_axes(axes, "loss")
 
     return _draw(plot, height=2.7)
 
 
-def _fit_axis(axes: Axes, key: str) -> None:
-    """Set the limits of the vertical axis to the ticks below and above the plotted values."""
+def _label_axes(axes: Axes, key: str) -> None:
+    """Label a chart of `loss` or `accuracy` by epoch. Its vertical axis ends at the ticks around the values."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.set_title(key.capitalize(), loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(axes.lines), borderaxespad=0)
     values, ticks = np.concatenate([line.get_ydata() for line in axes.lines]), TICKS[key]
     lowest, highest = np.searchsorted(ticks, [values.min(), values.max()])
     axes.set_yscale(SCALES[key])
