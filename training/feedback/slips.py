@@ -1,6 +1,6 @@
 """Likely slips of the pen: corrections of answers that the model was sure of, and that look like what it answered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -44,35 +44,33 @@ def find(
         originals: MNIST's images.
 
     """
-    prepared = [(correction, digit) for correction in corrections for digit in _prepare(folder, correction, finder)]
-    suspects = np.array([place for place, (correction, _) in enumerate(prepared) if _is_suspect(correction)], np.intp)
+    prepared = [
+        (correction, digit) for correction in corrections if (digit := _prepare(folder, correction, finder)) is not None
+    ]
+    answers = [_find_sure_answer(correction) for correction, _ in prepared]
+    suspects = np.flatnonzero([answer is not None for answer in answers])
     if not len(suspects):
         return []
     labels = np.array([LABELS[correction.digit] for correction, _ in prepared], np.uint8)
-    answers = np.array([_answer(prepared[place][0]) for place in suspects], np.uint8)
     digits = Digits(np.stack([digit for _, digit in prepared]), labels)
-    likely = _compare_distances(digits, suspects, answers, originals + _draw_outliers(originals))
+    sure_answers = np.array([answers[place] for place in suspects], np.uint8)
+    likely = _compare_distances(digits, suspects, sure_answers, originals + _draw_outliers(originals))
     return [prepared[place][0] for place in suspects[likely]]
 
 
-def _prepare(folder: Path, correction: StoredCorrection, finder: Finder) -> Iterator[Gray]:
-    """Yield the digit of a correction, if there is one."""
+def _prepare(folder: Path, correction: StoredCorrection, finder: Finder) -> Gray | None:
     try:
-        yield normalize.prepare(image_folders.decode_image((folder / correction.path).read_bytes()), finder)
+        return normalize.prepare(image_folders.decode_image((folder / correction.path).read_bytes()), finder)
     except (ServiceError, OSError):
-        return
+        return None
 
 
-def _is_suspect(correction: StoredCorrection) -> bool:
-    """Return whether the model was sure of another digit."""
+def _find_sure_answer(correction: StoredCorrection) -> int | None:
+    """Return the digit that the model was sure of, if the correction is another digit or none."""
     record = correction.record
-    if record is None or record.predicted is None or record.confidence is None:
-        return False
-    return record.confidence >= MIN_CONFIDENCE and record.predicted != LABELS[correction.digit]
-
-
-def _answer(correction: StoredCorrection) -> int | None:
-    return correction.record.predicted if correction.record else None
+    if record is None or record.confidence is None or record.confidence < MIN_CONFIDENCE:
+        return None
+    return None if record.predicted == LABELS[correction.digit] else record.predicted
 
 
 def _draw_outliers(originals: Digits) -> Digits:
