@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.preparation.types import Box, Gray
-from training.synthetic.rendering import trace_digit
+from training.synthetic.rendering import stamp, trace_digit
 
 PAPER, INK = 240, 40
 
@@ -24,9 +24,7 @@ def draw(shape: tuple[int, int], *digits: Drawn) -> Gray:
     """Draw digits dark on light, uint8 `shape`."""
     ink = np.zeros(shape, np.float32)
     for drawn in digits:
-        patch = trace_digit(drawn.digit, drawn.height)
-        rows, columns = slice(drawn.top, drawn.top + len(patch)), slice(drawn.left, drawn.left + patch.shape[1])
-        np.maximum(ink[rows, columns], patch, out=ink[rows, columns])
+        stamp(ink, trace_digit(drawn.digit, drawn.height), drawn.left, drawn.top)
     return np.rint(PAPER - (PAPER - INK) * ink).astype(np.uint8)
 
 

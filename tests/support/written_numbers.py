@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from service.preparation.types import Floats, Gray
 from training.data.datasets import Dataset
-from training.synthetic.rendering import trace_digit
+from training.synthetic.rendering import stamp, trace_digit
 
 MARGIN_PX = 40  # of white around what is written
 
@@ -56,8 +56,7 @@ def draw(marks: Sequence[Mark], margin: int = MARGIN_PX) -> tuple[Gray, list[Mar
     height, width = (max(mark[2 - axis] + mark.ink.shape[axis] for mark in moved) + margin for axis in (0, 1))
     cover = np.zeros((height, width), np.float32)
     for ink, x, y in moved:
-        under = cover[y : y + ink.shape[0], x : x + ink.shape[1]]
-        np.maximum(under, ink, out=under)
+        stamp(cover, ink, x, y)
     return np.rint(255 - 235 * cover).astype(np.uint8), moved
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.datasets import Dataset
-from training.synthetic.glyphs import GlyphSource, PlacedDigit, TracedDigit, WrittenDigit, stamp
+from training.synthetic.glyphs import GlyphSource, PlacedDigit, TracedDigit, WrittenDigit
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -42,13 +42,3 @@ def test_a_broader_pen_makes_more_ink(mnist: Dataset, seed: int) -> None:
 def test_a_source_returns_the_kind_of_glyph_asked_for(mnist: Dataset, ratio: float, kind: type) -> None:
     source, rng = GlyphSource(mnist.train[:50], ratio), np.random.default_rng(0)
     assert all(isinstance(source.choose_glyph(rng), kind) for _ in range(20))
-
-
-@given(left=st.integers(-30, 30), top=st.integers(-30, 30))
-def test_the_part_of_a_patch_within_the_layer_is_stamped(left: int, top: int) -> None:
-    layer, patch = np.full((12, 16), 0.25, np.float32), np.ones((5, 7), np.float32)
-    stamp(layer, patch, left, top)
-    rows = max(min(top + 5, 12) - max(top, 0), 0)
-    columns = max(min(left + 7, 16) - max(left, 0), 0)
-    assert (layer == 1).sum() == rows * columns
-    assert set(np.unique(layer)) <= {0.25, 1}

@@ -59,6 +59,16 @@ def test_lines_are_as_far_apart_as_asked(seed: int, gap: float, vertical: bool) 
     assert np.abs(np.diff(starts[1:]) - gap).max() < 1.01  # the first line may be cut
 
 
+@given(left=st.integers(-30, 30), top=st.integers(-30, 30))
+def test_the_part_of_a_patch_within_the_layer_is_stamped(left: int, top: int) -> None:
+    layer, patch = np.full((12, 16), 0.25, np.float32), np.ones((5, 7), np.float32)
+    rendering.stamp(layer, patch, left, top)
+    rows = max(min(top + 5, 12) - max(top, 0), 0)
+    columns = max(min(left + 7, 16) - max(left, 0), 0)
+    assert (layer == 1).sum() == rows * columns
+    assert set(np.unique(layer)) <= {0.25, 1}
+
+
 def test_ink_covers_the_page_in_its_color() -> None:
     ink = np.zeros(SHAPE, np.float32)
     ink[10:20] = 1

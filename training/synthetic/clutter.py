@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import Generator
 
 from service.preparation.types import Floats
-from training.synthetic.glyphs import SUBPIXEL_BITS, PlacedDigit, stamp
+from training.synthetic.glyphs import SUBPIXEL_BITS, PlacedDigit
 from training.synthetic.outliers import LETTERS
-from training.synthetic.rendering import draw_clouds
+from training.synthetic.rendering import draw_clouds, stamp
 from training.synthetic.sheet import (
     CANVAS_SIDE_PX,
     Clutter,

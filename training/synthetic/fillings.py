@@ -6,9 +6,9 @@ from numpy.random import Generator
 
 from service.preparation.types import Floats
 from training.synthetic import clutter
-from training.synthetic.glyphs import SUBPIXEL_BITS, PlacedDigit, stamp
+from training.synthetic.glyphs import SUBPIXEL_BITS, PlacedDigit
 from training.synthetic.outliers import LETTERS
-from training.synthetic.rendering import draw_clouds
+from training.synthetic.rendering import draw_clouds, stamp
 from training.synthetic.sheet import Clutter, Sheet, choose_strength, draw_line
 from training.synthetic.words import draw_word
 

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from service.preparation.types import Edges, Floats, Gray
 from training.data.datasets import Digits
 from training.synthetic import letterforms
+from training.synthetic.rendering import stamp
 from training.synthetic.strokes import Stroke
 
 TRACE_SCALE = 4  # times MNIST's resolution, at which its digits are traced
@@ -45,24 +46,24 @@ class TracedDigit:
     def pen(self) -> float:
         """The width of the strokes, in parts of the height."""
         inside = self.depth[self.depth > 0]
-        return 2 * float(np.percentile(inside, 90)) / self.rows if inside.size else 0.1
+        return 2 * float(np.percentile(inside, 90)) / self.height_px if inside.size else 0.1
 
     @property
-    def rows(self) -> float:
+    def height_px(self) -> float:
         """The height, in MNIST's pixels."""
         return float(self.depth.shape[0] / TRACE_SCALE - 2 * MARGIN_PX)
 
     @property
     def width(self) -> float:
         """The width, in parts of the height."""
-        return float(self.depth.shape[1] / TRACE_SCALE - 2 * MARGIN_PX) / self.rows
+        return float(self.depth.shape[1] / TRACE_SCALE - 2 * MARGIN_PX) / self.height_px
 
     def draw(self, layer: Floats, corner: tuple[float, float], height: float, pen: float) -> None:
         """Draw the digit on a layer of ink, with its top left at `corner`, x and y; `pen` is the width of its strokes.
 
         All lengths are in the layer's pixels.
         """
-        zoom = height / self.rows
+        zoom = height / self.height_px
         growth = (pen - self.pen * height) / 2
         size = [max(1, round(side * zoom / TRACE_SCALE)) for side in self.depth.shape]
         depth = cv2.resize(self.depth, size[::-1], interpolation=cv2.INTER_LINEAR) * zoom
@@ -140,12 +141,3 @@ class GlyphSource:
             return WrittenDigit.write(int(rng.integers(10)), rng)
         index = int(rng.integers(len(self.digits)))
         return TracedDigit.trace(self.digits.images[index], int(self.digits.labels[index]), rng)
-
-
-def stamp(layer: Floats, patch: Floats, left: int, top: int) -> None:
-    """Draw the part of a patch that lies within a layer on it; the darker ink of both stays."""
-    rows = slice(max(top, 0), max(min(top + patch.shape[0], layer.shape[0]), 0))
-    columns = slice(max(left, 0), max(min(left + patch.shape[1], layer.shape[1]), 0))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        part = patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        np.maximum(layer[rows, columns], part, out=layer[rows, columns])

@@ -31,6 +31,7 @@ from training.synthetic.rendering import (
     draw_paper,
     encode_image,
     lay_ink,
+    stamp,
     take_clear_photo,
 )
 from training.synthetic.written_lines import DEFAULT_STYLE, LineStyle, WrittenLines, write_lines
@@ -213,12 +214,10 @@ def _draw_small(originals: Digits, rng: Generator) -> Number:
     """Write a number that takes a small part of a sheet."""
     written = _write_row(originals, rng, style=LineStyle(heights=(28, 45)))
     page = np.zeros((int(rng.integers(400, 700)), int(rng.integers(500, 800))), np.float32)
-    height, width = written.page.shape
     top, left = (
-        int(rng.integers(0, max(side - length, 1))) for side, length in zip(page.shape, (height, width), strict=True)
+        int(rng.integers(0, max(side - length, 1))) for side, length in zip(page.shape, written.page.shape, strict=True)
     )
-    part = page[top : top + height, left : left + width]
-    part[:] = written.page[: part.shape[0], : part.shape[1]]
+    stamp(page, written.page, left, top)
     page = draw_page(page, (244, 242, 238), BLACK)
     return Number(written.lines, encode_image(add_grain(page, rng, 3), "JPEG", quality=85))
 

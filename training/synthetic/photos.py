@@ -34,6 +34,7 @@ from training.synthetic.rendering import (
     lay_ink,
     light_from_side,
     place_ink,
+    stamp,
     take_clear_photo,
     take_photo,
     trace_digit,
@@ -120,7 +121,7 @@ def _center_ink(ink: Floats, center: tuple[float, float]) -> Floats:
     """Return a photo's ink float32 (480, 640), with ink around a center, x and y."""
     page_ink = np.zeros(PHOTO_SHAPE, np.float32)
     left, top = (int(place - length / 2) for place, length in zip(center, ink.shape[::-1], strict=True))
-    page_ink[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    stamp(page_ink, ink, left, top)
     return page_ink
 
 

@@ -74,13 +74,22 @@ def _trim(ink: Floats) -> Floats:
     return ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
+def stamp(layer: Floats, patch: Floats, left: int, top: int) -> None:
+    """Draw the part of a patch that lies within a layer on it; the darker ink of both stays."""
+    rows = slice(max(top, 0), max(min(top + patch.shape[0], layer.shape[0]), 0))
+    columns = slice(max(left, 0), max(min(left + patch.shape[1], layer.shape[1]), 0))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        part = patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        np.maximum(layer[rows, columns], part, out=layer[rows, columns])
+
+
 def place_ink(ink: Floats, shape: Shape, rng: Generator, spread: float) -> Floats:
     """Return a page of ink, with ink at a random place: its middle for a `spread` of 0, anywhere for 1."""
     page = np.zeros(shape, np.float32)
     ink = ink[: shape[0], : shape[1]]
     room = np.array(shape) - ink.shape
     top, left = (room * (0.5 + spread * rng.uniform(-0.5, 0.5, 2))).astype(int)
-    page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    stamp(page, ink, left, top)
     return page
 
 

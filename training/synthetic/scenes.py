@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from service.preparation.looks import LOOK_SIDE_PX, PaddedImage, Square
+from service.preparation.looks import LOOK_SIDE_PX, MARGIN_RATIO, PaddedImage, Square
 from service.preparation.segmentation import CELL_PX
 from service.preparation.types import Floats, Gray
 from training.synthetic.cameras import take_image
@@ -122,7 +122,7 @@ def _cut_sheet(digits: list[PlacedDigit], rng: Generator) -> Sheet:
 def _choose_margins(digits: list[PlacedDigit], rng: Generator) -> tuple[list[float], list[float]]:
     """Return left and top, right and bottom, of an image whose look has a margin around the whole image."""
     low, high = find_bounds(digits)
-    margin = CANVAS_SIDE_PX * 0.12 / 1.24
+    margin = CANVAS_SIDE_PX * MARGIN_RATIO / (1 + 2 * MARGIN_RATIO)
     wide = margin + (CANVAS_SIDE_PX / 2 - margin) * (0 if rng.random() < 0.5 else rng.uniform(0, 0.7))
     borders = [margin, wide] if rng.random() < 0.5 else [wide, margin]
     start = [min(border, edge - 1) for border, edge in zip(borders, low, strict=True)]

@@ -17,6 +17,7 @@ from training.synthetic.rendering import (
     encode_image,
     fill_page,
     lay_ink,
+    stamp,
     trace_digit,
     write_digit,
 )
@@ -87,7 +88,7 @@ def draw_at_edge(digit: Gray, rng: Generator) -> bytes:
     side = max(300, *(length + 1 for length in ink.shape))
     top, left = (rng.integers(0, side - np.array(ink.shape))) * rng.permutation([0, 1])
     page_ink = np.zeros((side, side), np.float32)
-    page_ink[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    stamp(page_ink, ink, left, top)
     return encode_image(draw_page(page_ink, (250, 250, 245), BLACK), "JPEG", quality=90)
 
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from service.preparation.types import Floats, Gray
 from training.data.datasets import Digits
-from training.synthetic.glyphs import stamp
-from training.synthetic.rendering import Range, Shape, trace_digit
+from training.synthetic.rendering import Range, Shape, stamp, trace_digit
 
 
 @dataclass(frozen=True)
