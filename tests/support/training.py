@@ -39,13 +39,16 @@ def _command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "training", *map(str, arguments)]
 
 
-def write_part(mnist: Dataset, folder: Path) -> Path:
-    """Write a tenth of MNIST as a file for --data: the command reads, fits and evaluates in 5.8 s instead of 8.3."""
+def write_part(mnist: Dataset, folder: Path, train: int = 6000, test: int = 1000) -> Path:
+    """Write the first images of MNIST as a file for --data.
+
+    With a tenth of MNIST, the default, the command reads, fits and evaluates in 5.8 s instead of 8.3.
+    """
     path = folder / "part.npz"
-    np.savez(path, x_train=mnist.x_train[:6000], y_train=mnist.y_train[:6000], x_test=mnist.x_test[:1000],
-             y_test=mnist.y_test[:1000])  # fmt: skip
+    np.savez(path, allow_pickle=False, **small(mnist, train, test).arrays())
     return path
 
 
-def small(mnist: Dataset) -> Dataset:
-    return Dataset(mnist.x_train[:64], mnist.y_train[:64], mnist.x_test[:32], mnist.y_test[:32])
+def small(mnist: Dataset, train: int = 64, test: int = 32) -> Dataset:
+    """Return the first images of MNIST."""
+    return Dataset(mnist.x_train[:train], mnist.y_train[:train], mnist.x_test[:test], mnist.y_test[:test])

@@ -20,7 +20,7 @@ from service.preparation.normalize import to_vectors
 from tests.support.images import png
 from tests.support.paths import ROOT
 from tests.support.server import serving
-from tests.support.training import run_training, small, write_part
+from tests.support.training import run_training, write_part
 from training import export
 from training.data.datasets import Dataset
 from training.errors import ExportError
@@ -95,7 +95,7 @@ def test_a_litert_model_that_differs_is_refused(
     convert = export.convert_to_litert
     monkeypatch.setattr(export, "convert_to_litert", convert_another)
     with pytest.raises(ExportError, match="differ"):
-        export.write_version(build_dense(), tmp_path / "version", to_vectors(small(mnist).x_test))
+        export.write_version(build_dense(), tmp_path / "version", to_vectors(mnist.x_test[:32]))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from service.settings import DEFAULT_MODELS
 from tests.support.corrections import write_correction
 from tests.support.images import png
 from tests.support.server import Server, serving
-from tests.support.training import run_in_process, run_training
+from tests.support.training import run_in_process, run_training, write_part
 from tests.support.writer import write_digits
 from training.data.datasets import Dataset
 from training.model import start
@@ -26,10 +26,7 @@ QUICK = ("--epochs", 1, "--uploads", 0, "--hands", 0, "--scenes", 0, "--numbers"
 
 @pytest.fixture(scope="module")
 def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("data") / "small.npz"
-    np.savez(path, x_train=mnist.x_train[:2960], y_train=mnist.y_train[:2960], x_test=mnist.x_test[:500],
-             y_test=mnist.y_test[:500])  # fmt: skip
-    return path
+    return write_part(mnist, tmp_path_factory.mktemp("data"), 2960, 500)
 
 
 def read_card(version: Path) -> dict[str, Any]:

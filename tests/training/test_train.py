@@ -14,7 +14,7 @@ import pytest
 
 from service.models import store
 from service.models.runtimes import LITERT_MODEL
-from tests.support.training import run_in_process, run_training, start_training
+from tests.support.training import run_in_process, run_training, start_training, write_part
 from tests.support.wait import wait_until
 from training.data.datasets import Dataset
 
@@ -28,10 +28,7 @@ QUICK = (
 @pytest.fixture(scope="module")
 def small_data(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set that a convnet is fitted to in seconds."""
-    path = tmp_path_factory.mktemp("data") / "small.npz"
-    np.savez(path, x_train=mnist.x_train[:1680], y_train=mnist.y_train[:1680], x_test=mnist.x_test[:500],
-             y_test=mnist.y_test[:500])  # fmt: skip
-    return path
+    return write_part(mnist, tmp_path_factory.mktemp("data"), 1680, 500)
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +196,7 @@ def test_logs_for_tensorboard_on_request(small_data: Path, tmp_path: Path) -> No
 
 
 def test_fewer_images_than_are_held_out_are_an_error(mnist: Dataset, tmp_path: Path) -> None:
-    source = tmp_path / "few.npz"
-    np.savez(source, x_train=mnist.x_train[:500], y_train=mnist.y_train[:500], x_test=mnist.x_test[:10],
-             y_test=mnist.y_test[:10])  # fmt: skip
+    source = write_part(mnist, tmp_path, 500, 10)
     result = run_training("--recipe", "convnet", "--models", tmp_path, "--data", source)
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("Error: ")
