@@ -9,7 +9,7 @@ import pytest
 
 from service.settings import DEFAULT_MODELS
 from tests.support.models import copy_version
-from tests.support.prometheus import DEPLOYED, Labels, Prometheus, configure, running, send_pictures, write_week
+from tests.support.prometheus import DEPLOYED, Labels, Prometheus, configure, running, send_images, write_week
 from tests.support.scrape import Scrape
 from tests.support.server import serving
 from tests.support.wait import wait_until
@@ -34,7 +34,7 @@ def exposed(shipped: Path, mnist: Dataset, tmp_path_factory: pytest.TempPathFact
     models = Path(shutil.copytree(DEFAULT_MODELS, tmp_path_factory.mktemp("damaged") / "models"))
     (copy_version(shipped, models) / "saved_model.pb").write_text("damaged")
     with serving("--models", str(models), "--feedback", str(models.with_name("corrections"))) as server:
-        send_pictures(server, mnist)
+        send_images(server, mnist)
         wait_until(lambda: Scrape(server).sum("mnist_version_refused", version="9") > 0)
         return {each.name: set(each.labels) for each in Scrape(server).samples}
 
@@ -46,7 +46,7 @@ def prometheus(
     """Prometheus after a week of a service that was sent pictures before the first scrape and after it."""
     folder = tmp_path_factory.mktemp("prometheus")
     with serving("--workers", "2", "--feedback", str(folder / "corrections")) as server:
-        send_pictures(server, mnist)
+        send_images(server, mnist)
         address = f"127.0.0.1:{server.port}"
         write_week(folder / "week", Scrape(server), address)
         promtool(
@@ -55,7 +55,7 @@ def prometheus(
         configure(folder, address)
         with running(folder) as prometheus:
             wait_until(lambda: 1 in prometheus.values("up"))
-            send_pictures(server, mnist)
+            send_images(server, mnist)
             wait_until(lambda: max(prometheus.values("increase(mnist_batch_pictures_sum[1m])"), default=0) > 0)
             wait_until(lambda: all(rule["health"] != "unknown" for rule in prometheus.rules()))
             yield prometheus

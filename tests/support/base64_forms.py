@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-# How clients write base64, in the order in which one comes upon another.
+# In the order in which several are applied.
 WRITINGS: dict[str, Callable[[str], str]] = {
     "url_safe": lambda text: text.replace("+", "-").replace("/", "_"),
     "without_padding": lambda text: text.rstrip("="),

@@ -1,4 +1,4 @@
-"""What a page of the browser says."""
+"""The messages and errors of a page in the browser."""
 
 from playwright.sync_api import Page
 

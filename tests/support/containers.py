@@ -50,7 +50,7 @@ def _build(engine: docker.DockerClient, target: str, tag: str, **options: Any) -
 
 
 def run(engine: docker.DockerClient, image: str, command: Any, **options: Any) -> str:
-    """Run a container to its end, and give what it printed, which the engine has whole only then."""
+    """Run a container to its end, and return its output, which the engine has whole only then."""
     container = engine.containers.run(image, command, detach=True, **options)
     try:
         status, output = container.wait()["StatusCode"], container.logs(stderr=False).decode()

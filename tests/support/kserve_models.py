@@ -1,4 +1,4 @@
-"""Makes the InferenceService on standard input by the models of KServe's SDK: an error, where they don't take it."""
+"""Makes the InferenceService on standard input by the models of KServe's SDK: an error if they refuse it."""
 
 import json
 import re

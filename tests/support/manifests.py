@@ -46,7 +46,7 @@ def render(folder: Path) -> list[Any]:
 
 
 def render_with_components(folder: Path) -> list[Any]:
-    """Render what a user has who takes all components, with a kustomization made in a folder."""
+    """Render a kustomization with all components, which is written into a folder."""
     kustomization = {
         "resources": [os.path.relpath(BASE, folder)],
         "components": [os.path.relpath(component, folder) for component in COMPONENTS],
@@ -56,7 +56,7 @@ def render_with_components(folder: Path) -> list[Any]:
 
 
 def find(objects: list[Any], kind: str, name: str = "mnist") -> Any:
-    """Find the one object of a kind and a name; that of a ConfigMap has a hash behind it."""
+    """Return the one object of a kind and a name; the name of a ConfigMap ends in a hash."""
     (found,) = (
         each for each in objects if each["kind"] == kind and (each["metadata"]["name"] == name or kind == "ConfigMap")
     )
@@ -64,7 +64,7 @@ def find(objects: list[Any], kind: str, name: str = "mnist") -> Any:
 
 
 def pods(objects: list[Any]) -> list[tuple[dict[str, str], Any]]:
-    """Give the labels and the spec of each pod that objects make."""
+    """Return the labels and the spec of each pod that objects make."""
     found = []
     for each in objects:
         match each["kind"]:
@@ -83,7 +83,7 @@ def pods(objects: list[Any]) -> list[tuple[dict[str, str], Any]]:
 
 
 def mounts(pod: Any) -> dict[str, str]:
-    """Give where the one container of a pod has each persistent volume, by the claim."""
+    """Return where the one container of a pod mounts each persistent volume, by the claim."""
     claims = {
         each["name"]: each["persistentVolumeClaim"]["claimName"]
         for each in pod["volumes"]

@@ -10,7 +10,7 @@ from service.settings import DEFAULT_MODELS
 
 
 def copy_version(shipped: Path, models: Path, report: str = "", **card: Any) -> Path:
-    """Copy the shipped version, as the ninth under `models`, with this report and this in its card beside checksums."""
+    """Copy the shipped version to version 9 of `models`, with this report, and these fields in its card."""
     version = Path(shutil.copytree(shipped, models / "mnist" / "9", ignore=shutil.ignore_patterns("report")))
     checksums = json.loads((version / CARD).read_text())["files"]
     files = {name: checksum for name, checksum in checksums.items() if (version / name).exists()}
@@ -22,7 +22,7 @@ def copy_version(shipped: Path, models: Path, report: str = "", **card: Any) -> 
 
 
 def save_variant(shipped: Path, version: Path, white: float = 1, dtype: str = "float32") -> Path:
-    """Write a SavedModel that reads as the shipped one, of pixels in [0, white], and answers in another dtype."""
+    """Write a SavedModel like the shipped one that takes pixels in [0, white], and answers in another dtype."""
     import tensorflow as tf
 
     model = tf.Module()

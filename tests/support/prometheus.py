@@ -36,8 +36,8 @@ def selected(expressions: str) -> list[tuple[str, set[str]]]:
     return [(name, set(re.findall(r"(\w+)=", labels)) - {"job", "instance"}) for name, labels in found]
 
 
-def send_pictures(server: Server, mnist: Dataset) -> None:
-    """Send a picture to read whole, a hundred digits, what is no picture, and a wrong path."""
+def send_images(server: Server, mnist: Dataset) -> None:
+    """Send an image to `/read`, a hundred digits, a file that is no image, and a wrong path."""
     assert server.post(SEVEN.read_bytes(), "/read")[0] == 200
     for image in mnist.x_test[:100]:
         assert server.post(png(image))[0] == 200
@@ -60,7 +60,7 @@ class Prometheus:
         return answer["data"]
 
     def values(self, expression: str) -> list[float]:
-        """Give all values of all series since the start."""
+        """Return all values of all series since the start."""
         found = self.get("query_range", query=expression, start=self.started, end=time.time(), step=0.5)
         return [float(value) for series in found["result"] for _, value in series["values"]]
 
@@ -69,7 +69,7 @@ class Prometheus:
 
 
 def write_week(file: Path, scrape: Scrape, instance: str) -> None:
-    """Write eight days, each hour of which was as this scrape, of what is compared with the week before."""
+    """Write eight days of the metrics that are compared with the week before; in each hour they rise by this scrape."""
     samples = [each for each in scrape.samples if each.name.startswith(("mnist_predicted_digits", "mnist_confidence"))]
     hours, now = 8 * 24, time.time()
     with file.open("w") as lines:
@@ -81,7 +81,7 @@ def write_week(file: Path, scrape: Scrape, instance: str) -> None:
 
 
 def configure(folder: Path, address: str) -> None:
-    """Copy what is deployed, changed in where the service is and how often it is looked at, and in nothing else."""
+    """Copy the deployed files, and change only the address of the service and the intervals."""
     settings, rules = read(DEPLOYED / "prometheus.yml"), read(DEPLOYED / "alerts.yml")
     settings["global"] = dict.fromkeys(settings["global"], "250ms")
     for scrape in settings["scrape_configs"]:

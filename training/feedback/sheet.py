@@ -18,8 +18,8 @@ THUMBNAIL_PX = 120  # the longer side of an image on the sheet, at most
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A correction on the sheet, and the data: URL of its image; empty if it can't be read."""
+class SheetImage:
+    """A correction on the sheet, and the data: URL of its image; empty if the image can't be read."""
 
     correction: StoredCorrection
     url: str
@@ -32,18 +32,18 @@ def write(
     """Write the sheet: likely slips first, then the latest corrections, a thousand at most."""
     latest_first = sorted(corrections, key=lambda each: each.record.time if each.record else "", reverse=True)
     ordered = sorted(latest_first, key=lambda correction: correction not in slips)
-    pictures = [_draw(folder, correction, correction in slips) for correction in ordered[:MAX_IMAGES]]
-    page = _load_template().render(pictures=pictures, slips=len(slips), count=len(corrections))
+    images = [_draw(folder, correction, correction in slips) for correction in ordered[:MAX_IMAGES]]
+    page = _load_template().render(images=images, slips=len(slips), count=len(corrections))
     path.write_text(page, encoding="utf-8")
 
 
-def _draw(folder: Path, correction: StoredCorrection, is_slip: bool) -> Picture:
+def _draw(folder: Path, correction: StoredCorrection, is_slip: bool) -> SheetImage:
     try:
         image = Image.fromarray(image_folders.decode_image((folder / correction.path).read_bytes()))
     except (ServiceError, OSError):
-        return Picture(correction, "", is_slip)
+        return SheetImage(correction, "", is_slip)
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    return Picture(correction, to_data_url(np.asarray(image)), is_slip)
+    return SheetImage(correction, to_data_url(np.asarray(image)), is_slip)
 
 
 def _load_template() -> jinja2.Template:
