@@ -108,8 +108,8 @@ def publish(version: Path, folder: Path, lowest: int = 1) -> Path:
 def replace(version: Path, target: Path) -> None:
     """Move a complete folder to `target`, and delete the folder that was there.
 
-    Readers see all of one of both, except in the moment between two renames. After a crash in that moment, the old
-    folder is hidden beside the target, and `recover` puts it back.
+    Readers see one of the folders, whole, except between two renames, when there is none. After a crash between these,
+    the old folder is hidden beside the target, and `recover` puts it back.
     """
     recover(target)
     _flush_all(version)

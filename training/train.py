@@ -32,11 +32,12 @@ from training.synthetic import scene_digits
 from training.synthetic.prepare import PreparedUploads, prepare_uploads
 
 EXTRA_WEIGHT = 10  # times that each of the user's images is in an epoch
-# Where a fit goes on from a version. Of 24 images 30 times an epoch 98.5% of a hand is read, 10 times 97.0%; 150 images
-# 30 times cost 0.08 points on MNIST, and 10 times 0.01 to 0.03.
+# The same in a fit that goes on from a version: as often as makes 1,500 images, at most 30 times. Fitted to 24 images
+# of a hand, each 30 times an epoch, a version reads 98.5% of the hand; each 10 times, 97.0%. Fitted to 150 images, each
+# 30 times an epoch, a version loses 0.08 points on MNIST; each 10 times, 0.01 to 0.03.
 MAX_WEIGHT = 30
 IMAGES_PER_EPOCH = 1_500
-CANDIDATES = "candidates"  # the folder, beside the versions, of those that are worse than the default
+CANDIDATES = "candidates"  # the folder, beside the versions, of versions that are worse than the default version
 
 
 @dataclass(frozen=True)

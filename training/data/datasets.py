@@ -14,7 +14,7 @@ from training.data import sources
 from training.errors import DataError
 
 TEST_RATIO = 1 / 6  # of the images of a source without test images
-HELD_OUT = 5_000  # the last training images, which every choice is made on
+HELD_OUT = 5_000  # the last training images: every choice is made on them
 BUNDLED = Path(__file__).parent / "mnist.npz"
 
 # SHA-256 of each array's bytes in C order, as in the four original files.
@@ -30,7 +30,7 @@ IMAGE_SHAPES = (DIGIT_SHAPE, (*DIGIT_SHAPE, 1), (1, *DIGIT_SHAPE), (VECTOR_SIZE,
 
 @dataclass(frozen=True)
 class Digits:
-    """Images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9."""
+    """Images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9, or 10 for no digit."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -55,7 +55,7 @@ class Digits:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9."""
+    """Training and test images uint8 (n, 28, 28), white ink on black, and their labels uint8 (n,), 0 to 9."""
 
     x_train: NDArray[np.uint8]
     y_train: NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """Sharpness-aware minimization (SAM): a step towards weights whose neighbours have a low loss, too.
 
-A few wrong labels draw such weights less.
+A few wrong labels pull such weights less far.
 """
 
 from typing import Any

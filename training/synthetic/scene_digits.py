@@ -1,5 +1,6 @@
 """Digits that the finder finds in scenes: MNIST's, letterforms, and clutter that it takes for a digit."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -24,7 +25,7 @@ from training.synthetic.glyphs import GlyphSource, TracedDigit, WrittenDigit
 from training.synthetic.prepare import load_finder
 from training.synthetic.scenes import Scene
 
-SCENES_PER_CHUNK = 250  # scenes that a process draws at once
+SCENES_PER_CHUNK = 250  # of each kind, drawn by a process at once
 MIN_OVERLAP = 0.5  # of a digit's box with the box found, in parts of their union
 MIN_EXTENT_PX = 22  # of a digit of a number, in the look
 LETTERFORM_RATIO = 0.4  # the part of the numbers' digits that are letterforms
@@ -52,8 +53,8 @@ class SceneTask:
 def find_digits(originals: Digits, counts: SceneCounts, seed: int, models: Path) -> Digits:
     """Draw scenes on all cores, and return the digits that the finder of a folder of models finds in them.
 
-    The same seed and the same finder give the same digits, on any number of cores. Digits found away from the digits
-    drawn are left out: one in ten was, and nobody could read it.
+    The same seed and the same finder give the same digits, on any number of cores. A digit found elsewhere than where
+    a digit was drawn is left out: one in ten was, and nobody could read it.
 
     Args:
         originals: MNIST's images, to draw.
@@ -77,7 +78,7 @@ def find_digits(originals: Digits, counts: SceneCounts, seed: int, models: Path)
 
 def _split_into_tasks(originals: Digits, counts: SceneCounts, seed: int) -> Iterator[SceneTask]:
     totals = (counts.mnist, counts.letterforms, counts.numbers, counts.empty)
-    chunks = -(-max(totals) // SCENES_PER_CHUNK)
+    chunks = math.ceil(max(totals) / SCENES_PER_CHUNK)
     for number in range(chunks):
         rng = np.random.default_rng((seed, number))
         part = SceneCounts(*(total * (number + 1) // chunks - total * number // chunks for total in totals))
