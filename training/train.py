@@ -136,7 +136,7 @@ def _load_extra(run: Run, recipe: Recipe, loaded_finder: Finder) -> Extra | None
         click.echo(f"Left out: {sentence}", err=True)
     if not recipe.outliers and (empty := np.count_nonzero(digits.labels == NO_DIGIT)):
         click.echo(f"Left out: {empty} images without a digit, which {run.recipe} has no answer for.", err=True)
-        digits = digits[np.flatnonzero(digits.labels != NO_DIGIT)]
+        digits = digits[digits.labels != NO_DIGIT]
     extra = _hold_out(run, digits) if run.start else Extra(digits, run.extra_weight or EXTRA_WEIGHT)
     rest = f" {len(extra.held_out)} others are held out." if extra.held_out else ""
     click.echo(f"{len(extra.digits)} images in {run.extra} are mixed in, each {extra.weight} times an epoch.{rest}")
@@ -195,7 +195,7 @@ def _collect_digits(run: Run, recipe: Recipe, digits: Digits, extra: Extra | Non
     collected = digits.repeat(recipe.repeats)
     if recipe.uploads:
         prepared = prepare_uploads(digits, recipe.uploads, run.seed, run.models).digits
-        collected += prepared[np.flatnonzero(prepared.images.any(axis=(1, 2)))]  # without those where nothing is found
+        collected += prepared[prepared.images.max(axis=(1, 2)) > 0]  # without those where nothing is found
     if recipe.scenes or recipe.hands or recipe.numbers:
         empty_scenes = recipe.scenes // 2 if recipe.outliers else 0  # for the eleventh answer
         counts = scene_digits.SceneCounts(recipe.scenes, recipe.hands, recipe.numbers, empty_scenes)

@@ -41,7 +41,7 @@ class Digits:
     def __add__(self, other: "Digits") -> "Digits":
         return Digits(np.concatenate([self.images, other.images]), np.concatenate([self.labels, other.labels]))
 
-    def __getitem__(self, part: slice | NDArray[np.integer]) -> "Digits":
+    def __getitem__(self, part: slice | NDArray[np.integer | np.bool_]) -> "Digits":
         return Digits(self.images[part], self.labels[part])
 
     def checksums(self) -> dict[str, str]:

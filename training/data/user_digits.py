@@ -37,4 +37,4 @@ def hold_out(digits: Digits) -> tuple[Digits, Digits]:
     """
     shares = [int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8]) / 2**64 for image in digits.images]
     is_held_out = np.array(shares) < HELD_OUT_RATIO
-    return digits[np.flatnonzero(~is_held_out)], digits[np.flatnonzero(is_held_out)]
+    return digits[~is_held_out], digits[is_held_out]

@@ -23,7 +23,7 @@ BLACK: Color = (15, 15, 20)
 BLUE: Color = (35, 50, 140)
 WHITE: Color = (255, 255, 255)
 CHALK: Color = (225, 225, 215)
-TRACE_SCALE = 8  # times MNIST's resolution, at which digits are traced
+OUTLINE_SCALE = 8  # times MNIST's resolution, at which outlines of digits are smoothed
 MIN_STROKE_WIDTH = 0.8  # of MNIST's pixels: thinner strokes fall apart
 # How a camera stores its pixels for each EXIF orientation: the opposite of what a reader must do.
 EXIF_TRANSPOSITIONS = {
@@ -48,24 +48,24 @@ def trace_digit(digit: Gray, height: float, pen: float = 0.0) -> Floats:
     crop = digit[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     zoom = max(height / crop.shape[0], 1e-3)
     stroke = _widen(_measure_depth(crop), pen)
-    sampling = cv2.INTER_AREA if zoom < TRACE_SCALE else cv2.INTER_LINEAR
-    factor = zoom / TRACE_SCALE
+    sampling = cv2.INTER_AREA if zoom < OUTLINE_SCALE else cv2.INTER_LINEAR
+    factor = zoom / OUTLINE_SCALE
     return _trim(cv2.resize(stroke, None, fx=factor, fy=factor, interpolation=sampling))
 
 
 def _measure_depth(crop: Gray) -> Floats:
-    """Return how far each place is inside the outline of a digit, in pixels of `TRACE_SCALE` times the resolution."""
+    """Return how far each place is inside the outline of a digit, in pixels of `OUTLINE_SCALE` times the resolution."""
     padded = cv2.copyMakeBorder(crop, 3, 3, 3, 3, cv2.BORDER_CONSTANT).astype(np.float32) / 255
-    large = cv2.resize(padded, None, fx=TRACE_SCALE, fy=TRACE_SCALE, interpolation=cv2.INTER_CUBIC)
-    inside = (cv2.GaussianBlur(large, (0, 0), TRACE_SCALE / 3) > 0.5).astype(np.uint8)
+    large = cv2.resize(padded, None, fx=OUTLINE_SCALE, fy=OUTLINE_SCALE, interpolation=cv2.INTER_CUBIC)
+    inside = (cv2.GaussianBlur(large, (0, 0), OUTLINE_SCALE / 3) > 0.5).astype(np.uint8)
     return cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
 
 
 def _widen(depth: Floats, pen: float) -> Floats:
     """Return the ink of strokes that are `pen` of MNIST's pixels wider."""
-    width = 2 * np.percentile(depth[depth > 0], 90) / TRACE_SCALE
+    width = 2 * np.percentile(depth[depth > 0], 90) / OUTLINE_SCALE
     growth = max(pen, float(MIN_STROKE_WIDTH - width)) / 2
-    stroke = np.clip(depth / TRACE_SCALE + growth + 0.5 / TRACE_SCALE, 0, 1 / TRACE_SCALE) * TRACE_SCALE
+    stroke = np.clip(depth / OUTLINE_SCALE + growth + 0.5 / OUTLINE_SCALE, 0, 1 / OUTLINE_SCALE) * OUTLINE_SCALE
     return stroke.astype(np.float32)
 
 
