@@ -166,7 +166,7 @@ def _answer(
     from service.cli import batch
 
     with cli_errors():
-        sources = Sources(paths, task.settings.max_bytes, column)
+        sources = Sources(paths, column)
         all_answered = batch.answer(task, sources, batch.Destination(**destination), drawings)
     sys.exit(not all_answered)
 

@@ -64,7 +64,6 @@ class Sources:
     """The references of all images, listed when they are asked for, here or on another machine: it can be pickled."""
 
     addresses: Sequence[str]
-    max_bytes: int
     column: str | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
 
@@ -124,7 +123,7 @@ class Sources:
             case Kind.ZIP:
                 return self._pick_images(zip_archive.list_members(source))
             case Kind.TAR:
-                return self._pick_images(tar_archive.list_members(source, self.max_bytes))
+                return self._pick_images(tar_archive.list_members(source))
             case Kind.PARQUET:
                 return parquet_file.list_rows(source, self.column)
             case Kind.FILE if source.lower().endswith(UNREADABLE_ARCHIVES):
@@ -140,7 +139,7 @@ class Sources:
             else:
                 self.left_out.add(path)
 
-    def _pick_images(self, members: Iterable[zip_archive.ZipMember | tar_archive.Member]) -> Iterator[Reference]:
+    def _pick_images(self, members: Iterable[zip_archive.ZipMember | tar_archive.TarMember]) -> Iterator[Reference]:
         for member in members:
             if _is_hidden(member.member):
                 continue

@@ -1,20 +1,21 @@
-"""Images in tar archives. In one without compression, each image is read where it is worked on."""
+"""Images in tar archives. Each is read where it is worked on: a compressed archive, from its beginning up to there."""
 
 import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple, Self, cast
 
 from service.batch import storage
 from service.errors import UnreadableFile
 
-DAMAGED = "This is not a tar archive, or it is damaged here."
+DAMAGED = "This is not a tar archive, or it is damaged or cut short here."
 
 
 class TarMember(NamedTuple):
-    """An image in a tar archive without compression."""
+    """An image in a tar archive. Its offset is that without compression."""
 
     archive: str
     member: str
@@ -36,7 +37,7 @@ class TarMember(NamedTuple):
         """
         if self.size_bytes > max_bytes:
             raise storage.too_large(max_bytes)
-        with storage.reading(self.archive):
+        with _reading(self.archive):
             file = _open(self.archive)
             file.seek(self.offset)
             data = file.read(self.size_bytes)
@@ -45,69 +46,50 @@ class TarMember(NamedTuple):
         return data
 
 
-class TarContent(NamedTuple):
-    """An image in a compressed tar archive, which can only be read from its beginning: the image itself."""
+class _Header(tarfile.TarInfo):
+    """The header of a member. tarfile takes damage, and the end of a file, for the mark at the end of an archive."""
 
-    archive: str
-    member: str
-    data: bytes
-
-    @property
-    def name(self) -> str:
-        """The address of the archive, and the name in it."""
-        return f"{self.archive}/{self.member}"
-
-    def load(self, max_bytes: int) -> bytes:
-        """Return the image.
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Return the header in a block.
 
         Raises:
-            TooLarge: the image has more than `max_bytes` bytes.
+            HeaderError: the block is the mark.
+            ReadError: it is no header.
 
         """
-        if len(self.data) > max_bytes:
-            raise storage.too_large(max_bytes)
-        return self.data
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if bytes(buf) == bytes(tarfile.BLOCKSIZE):
+                raise
+            raise tarfile.ReadError from error
 
 
-Member = TarMember | TarContent
-
-
-def list_members(archive: str, max_bytes: int) -> Iterator[Member]:
+def list_members(archive: str) -> Iterator[TarMember]:
     """Yield the files in a tar archive, in the order of the archive.
 
     Raises:
-        UnreadableFile: the archive can't be read, or is damaged.
+        UnreadableFile: the archive can't be read, is damaged, or lacks the mark at its end.
 
     """
-    with storage.reading(archive), storage.open_file(archive) as file:
+    with _reading(archive), storage.open_file(archive) as file, tarfile.open(fileobj=file, tarinfo=_Header) as tar:
+        while member := tar.next():
+            tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all
+            if member.isreg():
+                yield TarMember(archive, member.name, member.offset_data, member.size)
+
+
+@contextmanager
+def _reading(archive: str) -> Iterator[None]:
+    with storage.reading(archive):
         try:
-            with tarfile.open(fileobj=file) as tar:
-                yield from _list_opened(tar, file, archive, max_bytes)
+            yield
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
             raise UnreadableFile(DAMAGED) from error
 
 
-def _list_opened(tar: tarfile.TarFile, file: BinaryIO, archive: str, max_bytes: int) -> Iterator[Member]:
-    is_compressed = tar.fileobj is not file
-    while member := tar.next():
-        tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all
-        if not member.isreg():
-            continue
-        if not is_compressed or member.size > max_bytes:  # too large to be loaded: no bytes of it are kept
-            yield TarMember(archive, member.name, member.offset_data, member.size)
-        elif content := tar.extractfile(member):
-            yield TarContent(archive, member.name, content.read())
-    if not is_compressed:
-        _check_end(file, tar.offset)
-
-
-def _check_end(file: BinaryIO, offset: int) -> None:
-    """Check that the archive ends here: tarfile takes damage for its end."""
-    file.seek(offset)
-    if any(file.read(tarfile.BLOCKSIZE)):
-        raise tarfile.ReadError
-
-
 @lru_cache(maxsize=1)
-def _open(archive: str) -> BinaryIO:
-    return storage.open_file(archive)
+def _open(archive: str) -> IO[bytes]:
+    """Open an archive without its compression. Chunks come in their order, so that a process seldom has to go back."""
+    return cast(IO[bytes], tarfile.open(fileobj=storage.open_file(archive)).fileobj)

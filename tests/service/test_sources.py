@@ -51,7 +51,7 @@ def make_parquet(count: int) -> bytes:
 
 
 def make_sources(*addresses: object) -> Sources:
-    return Sources([str(address) for address in addresses], LIMIT)
+    return Sources([str(address) for address in addresses])
 
 
 def list_names(sources: Sources) -> list[str]:
@@ -123,7 +123,7 @@ def test_what_holds_no_image_or_is_damaged_is_one_image_with_an_error(folder: Pa
         "damaged.zip": "This is not a zip archive, or it is damaged.",
         "a.tar.zst": "Archives of this kind are not read: make it a zip or tar archive.",
         "damaged.tar/1.png": "PNG",
-        "damaged.tar": "This is not a tar archive, or it is damaged here.",
+        "damaged.tar": "This is not a tar archive, or it is damaged or cut short here.",
         "damaged.parquet": "This is not a Parquet file, or it is damaged.",
         "missing.zip": "This can't be read: no such file or directory.",
         "missing": "This can't be read: no such file or directory.",
@@ -180,7 +180,7 @@ def test_a_path_of_this_machine_is_no_pattern(tmp_path: Path) -> None:
     paths = [f"{tmp_path}/{name}" for name in ("p[1].png", "p1.png")]
     for path in paths:
         Path(path).touch()
-    assert [image.name for image in Sources(paths, LIMIT)] == paths
+    assert [image.name for image in Sources(paths)] == paths
 
 
 def test_patterns_name_what_they_match_in_stores(memory: Any) -> None:
