@@ -79,8 +79,9 @@ def count_rows(file: str) -> int:
 
 
 def _choose_column(schema: Any, file: str, column: str | None) -> str:
-    names = [field.name for field in schema if _is_bytes(field.type) or _bytes_field(field.type) is not None]
-    if names.count(column) == 1:
+    named = [field for field in schema if schema.names.count(field.name) == 1]  # others can't be told apart
+    names = [field.name for field in named if _is_bytes(field.type) or _bytes_field(field.type) is not None]
+    if column in names:
         return str(column)
     if column is None and len(names) == 1:
         return str(names[0])
@@ -98,6 +99,7 @@ class _Column:
 
     def __init__(self, file: str, column: str, group: int) -> None:
         self._table = _open(file)
+        self._column = column
         self._path = column + (f".{BYTES_FIELD}" if _bytes_field(self._table.schema_arrow.field(column).type) else "")
         self._group = group
         self._restart()
@@ -116,7 +118,7 @@ class _Column:
             self._batch = next(self._batches, ())
             if not len(self._batch):
                 raise UnreadableFile(DAMAGED)
-        cell = self._batch.column(0)[row - self._first].as_py()
+        cell = self._batch.column(self._column)[row - self._first].as_py()
         return cell.get(BYTES_FIELD) if isinstance(cell, dict) else cell
 
 

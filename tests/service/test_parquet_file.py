@@ -72,6 +72,16 @@ def test_the_column_is_named_where_it_can_be_another(tmp_path: Path) -> None:
             list(list_rows(file, column))
     with pytest.raises(WrongColumn, match="has no column of bytes"):
         list(list_rows(write(tmp_path / "y.parquet", {"text": ["a"]}), None))
+    parquet.write_table(pyarrow.table([[b"1"], ["a"]], ["x", "x"]), tmp_path / "z.parquet")
+    with pytest.raises(WrongColumn, match="has no column 'x' of bytes"):
+        list(list_rows(str(tmp_path / "z.parquet"), "x"))
+
+
+def test_a_name_with_a_dot_is_not_taken_for_a_field(tmp_path: Path) -> None:
+    columns = {"a": [{"bytes": b"field"}], "a.bytes": [b"column"]}
+    for order in (columns, dict(reversed(columns.items()))):
+        file = write(tmp_path / "x.parquet", order)
+        assert [row.load(10) for name in columns for row in list_rows(file, name)] == [b"field", b"column"]
 
 
 @settings(max_examples=50, deadline=None)
