@@ -185,7 +185,22 @@ def _connected(address: str, workers: int) -> Iterator[None]:
             _connect(address) if address else _start(workers)
             yield
         finally:
-            ray.shutdown()
+            with _ending_children():
+                ray.shutdown()
+
+
+@contextmanager
+def _ending_children() -> Iterator[None]:
+    """End the processes of a cluster that was started here. Ray leaves some, for a minute, if its start is ended."""
+    import psutil  # of Ray's package, which puts it on the path
+
+    children = psutil.Process().children(recursive=True)
+    try:
+        yield
+    finally:
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def _connect(address: str) -> None:

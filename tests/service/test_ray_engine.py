@@ -147,6 +147,25 @@ def test_an_image_that_kills_its_workers_ends_the_run(tmp_path: Path) -> None:
     assert count_parts(tmp_path / "parts") == 1
 
 
+def test_ctrl_c_while_ray_starts_leaves_no_process(tmp_path: Path) -> None:
+    arguments = command("predict", SEVEN, "--engine", "ray", "--output", tmp_path / "parts")
+    with subprocess.Popen(
+        arguments, cwd=ROOT, env=clean_environment(), stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        wait_until(lambda: find_processes(process.pid, "ray::DashboardAgent"))  # of a node that is starting
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+        wait_until(lambda: not find_processes(process.pid), 10)  # Ray's own would stay for a minute
+        assert process.stderr
+        assert process.stderr.read() == b"\nAborted!\n"
+
+
+def find_processes(session: int, name: str = "") -> list[str]:
+    """Find the processes of a session that have not ended."""
+    pgrep = ["pgrep", "-s", str(session), "-r", "D,R,S", "-f", name]
+    return subprocess.run(pgrep, capture_output=True, text=True, check=False).stdout.split()
+
+
 def test_what_ends_a_run_is_told_in_a_sentence(cluster: RayCluster, archive: Path, tmp_path: Path) -> None:
     done = run_on(cluster, SEVEN.relative_to(ROOT), "--output", tmp_path / "parts")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"1 image answered, 0 of them by an error.\n")
