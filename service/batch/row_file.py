@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import BinaryIO, Generic, Literal, NamedTuple
 
 import msgspec
@@ -30,10 +30,10 @@ class _Row(msgspec.Struct):
 
 
 class _Rest(NamedTuple):
-    """What a file lacks: chunks, the rows that are there of the first of them, and where the next row belongs."""
+    """What is to be answered: chunks, the rows that are there of the first of them, and where the next row belongs."""
 
     chunks: Iterator[Chunk]
-    rows: int
+    rows: list[bytes]
     end: int
 
 
@@ -59,19 +59,19 @@ class RowFile(Generic[Answer]):
         """Append the rows that are missing.
 
         Raises:
-            OutputMismatch: the file has rows of other images.
+            OutputMismatch: the file has rows of other images, or other answers than this command gives.
             UnwritableOutput: the file can't be written.
             ServiceError: what the engine raises.
 
         """
         with storage.open_to_append(self.path) as file:
             rest = self._skip_rows(file, split(references, self.task.chunk_images), report)
-            with storage.writing(self.path):
-                file.truncate(rest.end)
-                file.write(b"" if rest.end else self._header)
             with closing(engine.answer_chunks(self.task, rest.chunks)) as answers:
-                for _ in islice(answers, rest.rows):  # a chunk is answered as a whole, or the last bits may differ
-                    pass
+                for row, answer in zip(rest.rows, answers, strict=False):
+                    self._check_answer(row, *answer)
+                with storage.writing(self.path):
+                    file.truncate(rest.end)
+                    file.write(b"" if rest.end else self._header)
                 for chunk in split(answers, self.task.chunk_images):
                     self._append(file, chunk)
                     report(Progress.of([outcome for _, outcome in chunk]))
@@ -81,27 +81,34 @@ class RowFile(Generic[Answer]):
         return encoding.format_header(self.file_format, self.task.layout).encode()
 
     def _append(self, file: BinaryIO, answers: Iterable[tuple[Reference, Answer | ServiceError]]) -> None:
-        rows = [
-            encoding.format_row(self.file_format, self.task.layout, reference.name, outcome)
-            for reference, outcome in answers
-        ]
+        rows = [self._format_row(*answer) for answer in answers]
         with storage.writing(self.path):
-            file.write("".join(rows).encode())
+            file.write(b"".join(rows))
             file.flush()
 
+    def _format_row(self, reference: Reference, outcome: Answer | ServiceError) -> bytes:
+        return encoding.format_row(self.file_format, self.task.layout, reference.name, outcome).encode()
+
     def _skip_rows(self, file: BinaryIO, chunks: Iterator[Chunk], report: Report) -> _Rest:
-        """Return what the file lacks. Each of its whole rows is compared with its image."""
+        """Return what is to be answered: what the file lacks, and its last chunks, which tell the version apart.
+
+        Each whole row of the file is compared with its image.
+        """
         end = self._read_header(file)
         rows = self._read_rows(file)
+        last: list[Chunk] = []
+        last_rows: list[bytes] = []
         for chunk in chunks:
-            ends = [self._check_row(reference, *row) for reference, row in zip(chunk, rows, strict=False)]
-            report(Progress(earlier=len(ends)))
-            end = ends[-1] if ends else end
-            if len(ends) < len(chunk):
-                return _Rest(chain([chunk], chunks), len(ends), end)
-        for name, _ in rows:
-            raise OutputMismatch(f"{title(self.path)} has a row of {printable(name)}, which is no image of these.")
-        return _Rest(iter(()), 0, end)
+            there = [self._check_name(reference, row) for reference, row in zip(chunk, rows, strict=False)]
+            report(Progress(earlier=len(there)))
+            end += sum(map(len, there))
+            if len(there) < len(chunk):
+                return _Rest(chain(last, [chunk], chunks), last_rows + there, end)
+            last, last_rows = [chunk], there
+        for row in rows:
+            name = printable(self._read_name(row))
+            raise OutputMismatch(f"{title(self.path)} has a row of {name}, which is no image of these.")
+        return _Rest(iter(()), [], end)
 
     def _read_header(self, file: BinaryIO) -> int:
         """Return where the rows begin: 0 if the file is empty, or ends in its header."""
@@ -111,16 +118,16 @@ class RowFile(Generic[Answer]):
             raise OutputMismatch(f"{title(self.path)} has other columns than this command writes.")
         return len(head) if head == self._header else 0
 
-    def _read_rows(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
-        """Yield the name in each whole row, and where the row ends. The last row may be half written."""
-        row, end = b"", file.tell()
+    def _read_rows(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield each whole row. The last row may be half written."""
+        row = b""
         for line in file:
-            row, end = row + line, end + len(line)
+            row += line
             if not line.endswith(b"\n"):
                 return
             if self.file_format == "csv" and row.count(b'"') % 2:  # the line break is in a cell
                 continue
-            yield self._read_name(row), end
+            yield row
             row = b""
 
     def _read_name(self, row: bytes) -> str:
@@ -131,13 +138,20 @@ class RowFile(Generic[Answer]):
         except (ValueError, IndexError, csv.Error, msgspec.MsgspecError) as error:
             raise OutputMismatch(f"{title(self.path)} has a row that this command can't have written.") from error
 
-    def _check_row(self, reference: Reference, name: str, end: int) -> int:
-        if name != as_unicode(reference.name):
+    def _check_name(self, reference: Reference, row: bytes) -> bytes:
+        if (name := self._read_name(row)) != as_unicode(reference.name):
             raise OutputMismatch(
                 f"{title(self.path)} has a row of {printable(name)} where {title(reference.name)} is next: the images "
                 "are others than before. Name another output."
             )
-        return end
+        return row
+
+    def _check_answer(self, row: bytes, reference: Reference, outcome: Answer | ServiceError) -> None:
+        if row != self._format_row(reference, outcome):
+            raise OutputMismatch(
+                f"{title(self.path)} has another answer for {title(reference.name)} than this command gives now: the "
+                "version, the settings or the image are others than before. Name another output."
+            )
 
 
 @dataclass(frozen=True)

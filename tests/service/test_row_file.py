@@ -21,6 +21,7 @@ from service.batch.tasks import PredictTask, ReadTask
 from service.errors import OutputMismatch, UnwritableOutput
 from service.settings import Settings
 from tests.support.images import png
+from tests.support.models import copy_two_versions
 from tests.support.paths import ROOT, SEVEN
 from training.data import datasets
 
@@ -135,6 +136,21 @@ def test_rows_of_other_images_are_not_gone_on_with(tmp_path: Path, file_format: 
     Path(file.path).write_bytes(content + b"?\n")
     with pytest.raises(OutputMismatch):
         write(file, [File("a.png"), File("b.png")], resume=True)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("rows", [32, 36])  # a chunk, and a part of the next
+def test_answers_of_another_version_are_not_gone_on_with(
+    images: list[File], tmp_path: Path, file_format: Literal["csv", "jsonl"], rows: int
+) -> None:
+    file = RowFile(str(tmp_path / "a"), file_format, PredictTask(Settings()))
+    write(file, images[:rows])
+    content = Path(file.path).read_bytes()
+    older = RowFile(file.path, file_format, PredictTask(Settings(models=copy_two_versions(tmp_path / "models"))))
+    with pytest.raises(OutputMismatch, match="than this command gives now: the version, the settings or the image"):
+        write(older, images, resume=True)
+    assert Path(file.path).read_bytes() == content
+    assert write(file, images, resume=True) == Progress(COUNT - rows, 0, rows)
 
 
 def test_a_file_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
