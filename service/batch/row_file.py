@@ -90,9 +90,9 @@ class RowFile(Generic[Answer]):
         return encoding.format_row(self.file_format, self.task.layout, reference.name, outcome).encode()
 
     def _skip_rows(self, file: BinaryIO, chunks: Iterator[Chunk], report: Report) -> _Rest:
-        """Return what is to be answered: what the file lacks, and its last chunks, which tell the version apart.
+        """Return the chunks to answer: those that the file lacks, after its last ones, whose answers are compared.
 
-        Each whole row of the file is compared with its image.
+        Check the name in each whole row of the file against its image.
         """
         end = self._read_header(file)
         rows = self._read_rows(file)
